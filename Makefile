@@ -35,8 +35,9 @@ bench: $(VENV)/.dev  ## measure letters and throughput beside the tools people u
 pictures: $(VENV)/.dev  ## make the README's two pictures anew (needs chromium)
 	$(BIN)/python docs/pictures.py
 
-screenshots: $(VENV)/.dev  ## every letter on desktop and phone, light and dark, into screenshots/ (needs chromium)
+screenshots: $(VENV)/.dev  ## every letter and console page, desktop and phone, light and dark, into screenshots/ (needs chromium)
 	$(BIN)/python docs/screenshots.py
+	PYTHONPATH=. $(BIN)/python docs/console_pictures.py
 
 lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml admits, with their hashes
 	$(PIP) install uv

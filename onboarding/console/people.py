@@ -81,12 +81,25 @@ def as_fields(query: PeopleQuery) -> dict[str, object]:
     return {"q": query.words, "show": show, "page": query.page}
 
 
-def list_other_problems(view: WebinarView) -> list[Problem]:
-    """List the problems of the last run that are about no person of the panel."""
+@dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """The problems of one row of the roster, of one address, or of the webinar itself."""
+
+    row: int | None
+    email: str
+    problems: tuple[Problem, ...]
+
+
+def list_other_problems(view: WebinarView) -> list[ProblemGroup]:
+    """List the problems of the last run that are about no person of the panel, row by row."""
     if view.report is None:
         return []
     keys = {address_key(person.email) for person in view.report.people}
-    return [problem for problem in view.report.problems if address_key(problem.email) not in keys]
+    groups: dict[tuple[int | None, str], list[Problem]] = {}
+    for problem in view.report.problems:
+        if address_key(problem.email) not in keys:
+            groups.setdefault((problem.row, problem.email), []).append(problem)
+    return [ProblemGroup(row, email, tuple(found)) for (row, email), found in groups.items()]
 
 
 def make_rows(view: WebinarView) -> list[PersonRow]:

@@ -205,3 +205,17 @@ async def test_no_page_holds_a_join_link_or_a_secret(tmp_path):
 
     assert len(secrets) > 4
     assert [secret for secret in secrets for text in texts if secret in text] == []
+
+
+async def test_page_of_a_full_panel_is_small(tmp_path):
+    people = [HOST, *(panelist(number, job_title="Engineer") for number in range(1, 99))]
+    async with stage(tmp_path, people) as scene:
+        await scene.run()
+        async with serve_on(scene) as served, served.client() as browser:
+            await browser.post(f"/webinars/{NAME}/plan")
+            paths = ("/", f"/webinars/{NAME}", f"/webinars/{NAME}/plan", f"/webinars/{NAME}/report")
+            sizes = {path: len((await browser.get(path)).content) for path in paths}
+            shown = (await browser.get(f"/webinars/{NAME}")).text
+
+    assert shown.count('id="person-') == 99
+    assert {path: size for path, size in sizes.items() if size > 200 * 1024} == {}
