@@ -33,10 +33,11 @@ class ConsoleUser(BaseModel, extra="forbid", frozen=True):
     """`[console.users.NAME]`: one person, by the name that history shows.
 
     Without `webinars` the person sees all of them. `password_hash` is Argon2's text, as
-    `onboarding console-password` prints it.
+    `onboarding console-password` prints it. The console starts only if each user has a role and a
+    hash; other commands do not ask, so that a secret which is left of a former user stops no run.
     """
 
-    role: ConsoleRole
+    role: ConsoleRole | None = None
     webinars: tuple[str, ...] = ()
     password_hash: SecretStr | None = None
 

@@ -70,6 +70,7 @@ def _is_local_url(url: str) -> bool:
 def _find_user_problems(config: Config) -> Iterator[str]:
     """Say what is wrong with users: a hash that is missing or malformed, an unknown webinar."""
     for name, user in config.console.users.items():
+        yield from _find_role_problems(name, user)
         yield from _find_hash_problems(name, user)
         for webinar in user.webinars:
             if webinar not in config.webinars:
@@ -78,8 +79,15 @@ def _find_user_problems(config: Config) -> Iterator[str]:
                 yield f"{known}, which is not configured. {near}".strip()
 
 
+def _find_role_problems(name: str, user: ConsoleUser) -> Iterator[str]:
+    if user.role is None:
+        # A secret makes a user, too: it may be what is left of a person who was taken out.
+        left = f" Or delete {_variable_of(name)}." if user.password_hash else ""
+        yield f'[console.users.{name}] has no role: write "viewer" or "approver".{left}'
+
+
 def _find_hash_problems(name: str, user: ConsoleUser) -> Iterator[str]:
-    variable = f"ONBOARDING_CONSOLE__USERS__{name.upper()}__PASSWORD_HASH"
+    variable = _variable_of(name)
     if user.password_hash is None:
         yield (
             f"[console.users.{name}] has no password. `onboarding console-password` makes its "
@@ -87,3 +95,8 @@ def _find_hash_problems(name: str, user: ConsoleUser) -> Iterator[str]:
         )
     elif not is_password_hash(user.password_hash.get_secret_value()):
         yield f"{variable} is no hash that `onboarding console-password` has printed."
+
+
+def _variable_of(name: str) -> str:
+    """Name the secret of a user's password."""
+    return f"ONBOARDING_CONSOLE__USERS__{name.upper()}__PASSWORD_HASH"

@@ -92,7 +92,9 @@ async def _check_password(console: Console, name: str, password: str) -> Viewer 
     user = console.config.console.users.get(name)
     # Compared for an unknown name, too: a quick answer would say which names there are.
     is_right = await console.passwords.verify(password, _hash_of(user) if user else None)
-    return Viewer(name, user.role, frozenset(user.webinars)) if user and is_right else None
+    if not (user and user.role and is_right):
+        return None
+    return Viewer(name, user.role, frozenset(user.webinars))
 
 
 async def log_out(request: Request) -> Response:

@@ -2,9 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import example, given
+from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -230,6 +233,16 @@ async def test_script_that_asks_for_text_gets_the_words_alone(tmp_path):
 )
 def test_only_a_path_of_this_console_is_come_back_to(given, path):
     assert local_path(given) == path
+
+
+@given(
+    st.text(max_size=40), st.sampled_from(["", "/", "//", "/\\", "/.//", "/%2f/", "/@", "https:"])
+)
+@example("evil.example", "/\t/")
+def test_path_to_come_back_to_never_leaves_the_console(text, start):
+    came = urljoin("https://console.example/log-in", local_path(start + text))
+
+    assert urlsplit(came)[:2] == ("https", "console.example")
 
 
 def test_key_works_once_and_only_the_last_one():

@@ -28,7 +28,7 @@ from onboarding.console.tls import load_tls
 from onboarding.errors import ConfigurationError
 from tests.cli.command import OWN, on, started
 from tests.console.serving import serve_on
-from tests.stage import HOST, NAME, Stage, stage
+from tests.stage import HOST, NAME, ROOMY, Stage, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +54,11 @@ LINK = "/enter/"
         ),
         ({"public_url": "http://[2001:db8::1]", "users": {"dana": DANA}}, "begin with https://"),
         ({"users": {"dana": {"role": "viewer"}}}, "[console.users.dana] has no password"),
+        ({"users": {"dana": {}}}, "[console.users.dana] has no role"),
+        (
+            {"users": {"dana": {"password_hash": HASH}}},
+            "Or delete ONBOARDING_CONSOLE__USERS__DANA__PASSWORD_HASH",
+        ),
         (
             {"users": {"dana": {"role": "viewer", "password_hash": "hunter2"}}},
             "ONBOARDING_CONSOLE__USERS__DANA__PASSWORD_HASH is no hash",
@@ -250,12 +255,15 @@ async def test_signal_ends_it_at_once_and_is_its_normal_end(tmp_path):
         process = await started(scene.folder, "serve", "--port", "0", variables=scene.variables)
         assert process.stdout
         link = await read_link(process.stdout)
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(base_url=link.partition(LINK)[0]) as browser:
             assert (await browser.get(link)).status_code == 303
-            process.send_signal(signal.SIGTERM)
+            async with browser.stream("GET", "/stream") as opened:
+                process.send_signal(signal.SIGTERM)
+                events = (await opened.aread()).decode()
             out, err = await process.communicate()
 
     assert (process.returncode, b"Traceback" in err) == (0, False)
+    assert events.endswith("event: end\ndata: \n\n")
     assert link.encode() not in out + err
 
 
@@ -369,3 +377,13 @@ async def test_by_is_refused_where_people_log_in_by_name(tmp_path):
 
     assert seen.code == 2
     assert "people log in by name" in seen.err
+
+
+async def test_secret_of_a_former_user_stops_no_other_command(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        left = {"ONBOARDING_CONSOLE__USERS__DANA__PASSWORD_HASH": HASH}
+        ran = await on(scene, "run", NAME, "--yes", **left)
+        served = await on(scene, "serve", "--port", "0", **left)
+
+    assert (ran.code, served.code) == (0, 2)
+    assert "[console.users.dana] has no role" in served.err

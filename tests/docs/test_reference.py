@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from onboarding import errors
 from onboarding.cli.main import app
 from onboarding.config import environment, settings
-from onboarding.config.console import ConsoleRole, ConsoleSettings, ConsoleUser
+from onboarding.config.console import ConsoleSettings, ConsoleUser
 from onboarding.inbox.settings import RepliesSettings, SentSettings
 from onboarding.ledger.settings import LedgerSettings
 from onboarding.messages.settings import BrandSettings, Colours
@@ -56,7 +56,7 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[webinars.NAME]`": settings.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
     "`[reports.NAME]`": settings.ReportSettings(columns={"Email": "email"}),
     "`[console]`": ConsoleSettings(),
-    "`[console.users.NAME]`": ConsoleUser(role=ConsoleRole.VIEWER),
+    "`[console.users.NAME]`": ConsoleUser(),
 }
 """Each section of config.toml with nothing given but what has to be."""
 
@@ -69,7 +69,7 @@ REPORT_COLUMNS = ("`[reports.NAME]`", "columns")
 UNUSED_WITHOUT = {("`[smtp.sent]`", "host"), ("`[replies]`", "host"), ("`[console]`", "host")}
 """Sections that are not used at all without a host, or have one by default."""
 
-NEEDED = {"host", "name", "sender", "webinar", "invitees", "role"}
+NEEDED = {"host", "name", "sender", "webinar", "invitees"}
 
 
 def documented_options(text: str) -> list[tuple[list[str], str, str]]:
