@@ -69,7 +69,7 @@ def replies_command(
         echo_json(reading_json(config, reading))
     else:
         print_news(config, reading)
-        print_text(_sum_up(reading))
+        print_text(_describe_count(reading))
     has_bounces = any(news.what == State.BOUNCED for news in reading.news)
     raise typer.Exit(EXIT_NEEDS_A_PERSON if has_bounces else EXIT_DONE)
 
@@ -96,7 +96,7 @@ async def read_inbox(services: Services, *, quiet: bool) -> int:
 
 
 def _take_message(config: Config) -> int:
-    """Take one message from a mail server. Whatever fails, the mail server may try again.
+    """Take one message from a mail server. If anything fails, the mail server may try again.
 
     With any other exit code than 75 it would return the message to its sender, which is no one.
     """
@@ -160,7 +160,7 @@ def _name_webinar(config: Config, news: InboxNews) -> str:
     return str(key)
 
 
-def _sum_up(reading: InboxReading) -> str:
+def _describe_count(reading: InboxReading) -> str:
     ours = "1 message" if reading.handled == 1 else f"{reading.handled} messages"
     others = f", {reading.unmatched} about mail that is not from here" if reading.unmatched else ""
     return f"{ours} about ours{others}."

@@ -1,6 +1,6 @@
 """Reads a calendar's answer to our entry: who answers, and what (RFC 5546 3.2.3, 3.2.7).
 
-`icalendar` parses; whatever is wrong with the text gives no answer. Pure. Whether an answer counts
+`icalendar` parses; a text that can't be read gives no answer. Pure. Whether an answer counts
 is decided in `model.answers`: anyone can write one.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from icalendar import Calendar, Component
 
-from onboarding.inbox.parts import Part, list_parts, read_addresses, read_text
+from onboarding.inbox.parts import MimePart, list_parts, read_addresses, read_part_text
 from onboarding.model.answers import Answer
 
 ICALENDAR = frozenset({"text/calendar", "application/ics", "application/calendar"})
@@ -50,18 +50,18 @@ class CalendarAnswer:
     delegates: tuple[str, ...] = ()
 
 
-def read_answer(message: Part) -> CalendarAnswer | None:
+def read_answer(message: MimePart) -> CalendarAnswer | None:
     """Read the answer that a message brings; None where it brings none."""
     senders = tuple(read_addresses(message, "From", "Reply-To", "Sender"))
     # Not in a message that is returned or forwarded: that holds our own entry.
     for part in list_parts(message):
         if _is_calendar(part):
-            for found in _read_answers(read_text(part), senders):
+            for found in _read_answers(read_part_text(part), senders):
                 return found
     return None
 
 
-def _is_calendar(part: Part) -> bool:
+def _is_calendar(part: MimePart) -> bool:
     name = (part.get_filename() or "").lower()
     return part.get_content_type() in ICALENDAR or name.endswith(".ics")
 
@@ -91,29 +91,36 @@ def _parse_answers(text: str, senders: tuple[str, ...]) -> Iterator[CalendarAnsw
 def _read_event(
     event: Component, method: str, senders: tuple[str, ...]
 ) -> Iterator[CalendarAnswer]:
-    """Read one event of an answer: normally it has one attendee, the one who answers."""
-    own_addresses = [address.lower() for address in senders]
-    attendees = _as_list(event.get("ATTENDEE"))
-    uid = str(event.get("UID", "")).strip()
-    # An entry of a whole panel would answer for people who did not: RFC 5546 3.2.3 wants one.
-    sequence = int(event.get("SEQUENCE", 0))
-    if not uid or len(attendees) > MAX_EVENTS or not 0 <= sequence <= MAX_SEQUENCE:
+    """Read one event of an answer."""
+    uid, sequence = str(event.get("UID", "")).strip(), int(event.get("SEQUENCE", 0))
+    attendee = _find_attendee(event, senders)
+    if not uid or attendee is None or not 0 <= sequence <= MAX_SEQUENCE:
         return
+    answer = _find_answer(method, str(attendee.params.get("PARTSTAT", "")))
+    if answer is None:
+        return
+    yield CalendarAnswer(
+        uid=uid,
+        answer=answer,
+        attendee=_address(attendee),
+        senders=senders,
+        sequence=sequence,
+        # Without a time it is older than any other.
+        stamp=_read_time(event, "DTSTAMP") or datetime(1970, 1, 1, tzinfo=UTC),
+        start=_read_time(event, "DTSTART") if answer is Answer.COUNTER else None,
+        delegates=tuple(map(_bare, _list_values(attendee.params.get("DELEGATED-TO")))),
+    )
+
+
+def _find_attendee(event: Component, senders: tuple[str, ...]) -> Any:
+    """Find the one who answers: RFC 5546 3.2.3 wants one attendee. None if there is none."""
+    attendees = _list_values(event.get("ATTENDEE"))
+    if len(attendees) > MAX_EVENTS:
+        return None
+    own_addresses = [address.lower() for address in senders]
     own = [found for found in attendees if _address(found) in own_addresses]
-    for attendee in (own or attendees)[:1]:
-        answer = _find_answer(method, str(attendee.params.get("PARTSTAT", "")))
-        if answer is None:
-            continue
-        yield CalendarAnswer(
-            uid=uid,
-            answer=answer,
-            attendee=_address(attendee),
-            senders=senders,
-            sequence=sequence,
-            stamp=_read_time(event, "DTSTAMP") or datetime(1970, 1, 1, tzinfo=UTC),
-            start=_read_time(event, "DTSTART") if answer is Answer.COUNTER else None,
-            delegates=tuple(map(_bare, _as_list(attendee.params.get("DELEGATED-TO")))),
-        )
+    # An entry of a whole panel would else answer for people who did not.
+    return next(iter(own or attendees), None)
 
 
 def _find_answer(method: str, participation: str) -> Answer | None:
@@ -122,7 +129,7 @@ def _find_answer(method: str, participation: str) -> Answer | None:
     return _PARTICIPATION.get(participation.strip().upper())
 
 
-def _as_list(value: Any) -> list[Any]:
+def _list_values(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

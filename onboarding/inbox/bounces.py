@@ -6,24 +6,25 @@ about is found by its `Clues`, in the pipeline. A report from outside proves not
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 from flufl.bounce import all_failures
 
 from onboarding.inbox.parts import (
     MAX_TEXT,
-    Part,
+    MimePart,
     find_returned,
     list_parts,
     parse_blocks,
     read_addresses,
     read_field,
-    read_fields,
+    read_header_fields,
     read_inner_text,
     read_message_ids,
-    read_text,
+    read_part_text,
 )
 
 
@@ -71,7 +72,7 @@ class MailReport:
 DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 
 # At most three digits each (RFC 3463 2). Not within a longer number, such as an address.
-STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+STATUS_CODE = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 # A reply's code with what follows it in a server's words; not any number of 5xx in a text.
 _REPLY_CODE = re.compile(r"(?:^|[\s:<\[(\"'])([45][0-57]\d)(?=[\s\-])")
 
@@ -113,13 +114,13 @@ MOST_CLUES = 20
 """Of each kind: a hostile report must not become a long query."""
 
 
-def read_report(message: Part) -> MailReport | None:
+def read_mail_report(message: MimePart) -> MailReport | None:
     """Read what a message reports; None where it reports nothing that concerns a sender."""
     # First: delivery reports carry the fields of automatic answers, too.
     return _read_delivery_status(message) or _read_free_form(message) or _read_auto_reply(message)
 
 
-def _read_delivery_status(message: Part) -> MailReport | None:
+def _read_delivery_status(message: MimePart) -> MailReport | None:
     """Read a report in the standard form (RFC 3464)."""
     for part in list_parts(message):
         if part.get_content_type() in DELIVERY_STATUS:
@@ -129,7 +130,7 @@ def _read_delivery_status(message: Part) -> MailReport | None:
     return None
 
 
-def _judge_blocks(message: Part, blocks: Sequence[Part]) -> MailReport | None:
+def _judge_blocks(message: MimePart, blocks: Sequence[MimePart]) -> MailReport | None:
     """Judge the blocks of a report: the first is about the message, each other a recipient."""
     about = [block for block in blocks if block.get("Final-Recipient") or block.get("Action")]
     kinds = [_judge_block(block) for block in about]
@@ -139,12 +140,15 @@ def _judge_blocks(message: Part, blocks: Sequence[Part]) -> MailReport | None:
         if kind in kinds:
             block = about[kinds.index(kind)]
             return MailReport(
-                kind, find_status(block), _read_words(block), _gather_clues(message, blocks, block)
+                kind,
+                find_status(block),
+                _read_diagnostic(block),
+                _gather_clues(message, blocks, block),
             )
     return None
 
 
-def _judge_block(block: Part) -> ReportKind | None:
+def _judge_block(block: MimePart) -> ReportKind | None:
     """Judge one recipient's block. The action counts, whatever the status says."""
     action = read_field(block, "Action").lower()
     word = action.split()[0].rstrip(";,.") if action else ""
@@ -155,89 +159,82 @@ def _judge_block(block: Part) -> ReportKind | None:
     return classes.get(find_status(block)[:1])
 
 
-def find_status(block: Part) -> str:
+def find_status(block: MimePart) -> str:
     """Find the enhanced status code of a recipient's block; empty where it has none.
 
     Where `Status` says no more than the class, a code in the server's own words is the better one.
     """
-    given = STATUS.search(read_field(block, "Status"))
-    quoted = STATUS.search(read_field(block, "Diagnostic-Code"))
+    given = STATUS_CODE.search(read_field(block, "Status"))
+    quoted = STATUS_CODE.search(read_field(block, "Diagnostic-Code"))
     if given is None:
         return quoted[1] if quoted else ""
     is_vague = given[1].endswith(".0.0")
     return quoted[1] if is_vague and quoted and quoted[1][0] == given[1][0] else given[1]
 
 
-def _read_words(block: Part) -> str:
+def _read_diagnostic(block: MimePart) -> str:
     """Read the server's words: `smtp; 550 5.1.1 …` without the type."""
     kind, semicolon, words = read_field(block, "Diagnostic-Code").partition(";")
     return (words if semicolon else kind).strip()
 
 
-def _gather_clues(message: Part, blocks: Sequence[Part], block: Part) -> Clues:
-    returned = find_returned(message)
+def _gather_clues(message: MimePart, blocks: Sequence[MimePart], block: MimePart) -> Clues:
+    """Gather what a report in the standard form names its message by."""
+    found = _build_clues(message, "")
     recipients = [
         value.partition(";")[2].strip() or value
         for name in ("Original-Recipient", "Final-Recipient")
-        for value in read_fields(block, name)
+        for value in read_header_fields(block, name)
     ]
-    ids = [value for first in blocks for value in read_fields(first, "Original-Envelope-Id")]
-    queue_ids = [value for first in blocks for value in read_fields(first, "X-Postfix-Queue-ID")]
-    return _build_clues(
-        message, returned, envelope_ids=ids, queue_ids=queue_ids, recipients=recipients
+    queue_ids = _read_all(blocks, "X-Postfix-Queue-ID")
+    return replace(
+        found,
+        envelope_ids=_limit(_read_all(blocks, "Original-Envelope-Id")),
+        queue_ids=_limit([*queue_ids, *found.queue_ids]),
+        recipients=_limit([*recipients, *found.recipients]),
     )
 
 
-def _build_clues(
-    message: Part,
-    returned: Part | None,
-    *,
-    envelope_ids: Sequence[str] = (),
-    queue_ids: Sequence[str] = (),
-    recipients: Sequence[str] = (),
-    text: str = "",
-) -> Clues:
-    """Put together what names the message: the report's fields, the returned header, its text."""
-    header = [returned] if returned else []
+def _read_all(blocks: Sequence[MimePart], name: str) -> list[str]:
+    return list(chain.from_iterable(read_header_fields(block, name) for block in blocks))
+
+
+def _build_clues(message: MimePart, text: str) -> Clues:
+    """Put together what names the message: the report's fields, the returned header, its `text`."""
+    # A report that returns nothing is read as one that returns an empty header.
+    header = find_returned(message) or MimePart()
     message_ids = [
-        *(found for part in header for found in read_message_ids(part, "Message-ID")),
+        *read_message_ids(header, "Message-ID"),
         *_INNER_MESSAGE_ID.findall(text),
         *read_message_ids(message, "In-Reply-To", "References"),
     ]
-    received = [value for part in header for value in read_fields(part, "Received")]
     return Clues(
         addresses=_limit(
-            [
-                *read_addresses(message, *_RECIPIENT_FIELDS),
-                *(found for part in header for found in read_addresses(part, "Return-Path")),
-            ]
+            [*read_addresses(message, *_RECIPIENT_FIELDS), *read_addresses(header, "Return-Path")]
         ),
-        envelope_ids=_limit(envelope_ids),
         message_ids=_limit(message_ids),
-        queue_ids=_limit(
-            [
-                *queue_ids,
-                *_QUEUE_FIELD.findall(text),
-                *(found for value in received for found in _RECEIVED_ID.findall(value)),
-                # Some providers replace the Message-ID by one made of their own id (SES).
-                *(found.strip("<>").partition("@")[0] for found in message_ids),
-            ]
-        ),
+        queue_ids=_limit(_find_queue_ids(header, text, message_ids)),
         recipients=_limit(
-            [
-                *recipients,
-                *read_addresses(message, "X-Failed-Recipients"),
-                *(found for part in header for found in read_addresses(part, "To")),
-            ]
+            [*read_addresses(message, "X-Failed-Recipients"), *read_addresses(header, "To")]
         ),
     )
 
 
-def _limit(found: Sequence[str]) -> tuple[str, ...]:
+def _find_queue_ids(header: MimePart, text: str, message_ids: Sequence[str]) -> Iterator[str]:
+    """Yield what may be the name of the message in our own server's log."""
+    yield from _QUEUE_FIELD.findall(text)
+    for value in read_header_fields(header, "Received"):
+        yield from _RECEIVED_ID.findall(value)
+    for found in message_ids:
+        # Some providers replace the Message-ID by one made of their own id (SES).
+        yield found.strip("<>").partition("@")[0]
+
+
+def _limit(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:MOST_CLUES]
 
 
-def _read_free_form(message: Part) -> MailReport | None:
+def _read_free_form(message: MimePart) -> MailReport | None:
     """Read a report in a mail server's own words."""
     # A person may quote such a report in an answer of their own, which is none.
     if not _is_from_mail_system(message):
@@ -248,22 +245,23 @@ def _read_free_form(message: Part) -> MailReport | None:
     kind = kind or {"5": ReportKind.BOUNCED, "4": ReportKind.DELAYED}.get(status[:1] or words[:1])
     if kind is None:
         return None
-    clues = _build_clues(message, find_returned(message), recipients=recipients, text=text)
-    return MailReport(kind, status, words, clues)
+    clues = _build_clues(message, text)
+    named = _limit([*recipients, *clues.recipients])
+    return MailReport(kind, status, words, replace(clues, recipients=named))
 
 
-def _is_from_mail_system(message: Part) -> bool:
+def _is_from_mail_system(message: MimePart) -> bool:
     """Whether a message has the marks of one that a mail server wrote (RFC 5321 4.5.5)."""
-    if any(read_fields(message, "X-Failed-Recipients")):
+    if any(read_header_fields(message, "X-Failed-Recipients")):
         return True
     if any(map(_MAIL_SYSTEMS.match, read_addresses(message, "From"))):
         return True
     # An absence notice has no sender on its envelope either.
-    has_no_sender = any(value in {"<>", ""} for value in read_fields(message, "Return-Path"))
+    has_no_sender = any(value in {"<>", ""} for value in read_header_fields(message, "Return-Path"))
     return has_no_sender and not _is_auto_reply(message)
 
 
-def _ask_library(message: Part) -> tuple[ReportKind | None, list[str]]:
+def _ask_library(message: MimePart) -> tuple[ReportKind | None, list[str]]:
     """Ask `flufl.bounce` who failed, for good or for now."""
     try:
         temporary, permanent = all_failures(message)
@@ -276,39 +274,39 @@ def _ask_library(message: Part) -> tuple[ReportKind | None, list[str]]:
     return kind, sorted(address.decode("utf-8", "replace") for address in found)
 
 
-def _list_texts(message: Part) -> Iterator[str]:
+def _list_texts(message: MimePart) -> Iterator[str]:
     """Yield the texts that people read, in which a server says what is wrong."""
     for part in list_parts(message):
         if part.get_content_type() in {"text/plain", "text/html"}:
-            yield read_text(part)
+            yield read_part_text(part)
 
 
 def _find_code(text: str) -> tuple[str, str]:
     """Find the code in a server's words, and the line that it is in."""
     for line in text.splitlines():
-        found = STATUS.search(line)
+        found = STATUS_CODE.search(line)
         if found and found[1][0] in "45":
-            return found[1], _cut_words(line)
+            return found[1], _as_words(line)
     for line in text.splitlines():
         if found := _REPLY_CODE.search(line):
-            return "", _cut_words(line[found.start(1) :])
+            return "", _as_words(line[found.start(1) :])
     return "", ""
 
 
-def _cut_words(line: str) -> str:
+def _as_words(line: str) -> str:
     return " ".join(line.split())[:500]
 
 
-def _read_auto_reply(message: Part) -> MailReport | None:
+def _read_auto_reply(message: MimePart) -> MailReport | None:
     """Read an automatic answer: an event of a message that has arrived."""
     if not _is_auto_reply(message):
         return None
     subject = read_field(message, "Subject")
-    clues = _build_clues(message, None, recipients=read_addresses(message, "From"))
+    clues = replace(_build_clues(message, ""), recipients=_limit(read_addresses(message, "From")))
     return MailReport(ReportKind.AUTO_REPLY, "", subject, clues)
 
 
-def _is_auto_reply(message: Part) -> bool:
+def _is_auto_reply(message: MimePart) -> bool:
     """Whether a mailbox has answered by itself (RFC 3834 5)."""
     submitted = read_field(message, "Auto-Submitted").lower().partition(";")[0].strip()
     if submitted.startswith("auto-replied"):

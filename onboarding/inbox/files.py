@@ -16,14 +16,21 @@ from typing import BinaryIO
 
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import check_file
-from onboarding.inbox.mailboxes import BATCH, FIRST_SPAN, MOST, Batch, Position, StoredMessage
+from onboarding.inbox.mailboxes import (
+    BATCH,
+    FIRST_SPAN,
+    MOST,
+    MessageBatch,
+    Position,
+    StoredMessage,
+)
 from onboarding.inbox.parts import MAX_BYTES
 from onboarding.inbox.settings import KEEP
 
 OVERLAP = 600 * 10**9
 """Nanoseconds: a file may come into the maildir some time after its bytes were written."""
 
-MAX_LINE = 65_536
+LONGEST_MBOX_LINE = 65_536
 SEPARATOR = b"From "
 """How a message begins in an mbox file, after an empty line."""
 
@@ -39,7 +46,7 @@ class Maildir:
         self._done = done
         self._now = now
 
-    def read(self, position: Position | None) -> Iterator[Batch]:
+    def read(self, position: Position | None) -> Iterator[MessageBatch]:
         """Read the files that came since. Raises ConfigurationError where there is no maildir."""
         oldest = int((self._now - FIRST_SPAN).timestamp() * 10**9)
         since = position.last - OVERLAP if position else oldest
@@ -49,7 +56,9 @@ class Maildir:
             chosen = found[start : start + BATCH]
             read = [self._read_file(name) for _, name in chosen]
             messages = [message for message in read if message]
-            yield Batch(messages, Position(0, max(chosen[-1][0], position.last if position else 0)))
+            yield MessageBatch(
+                messages, Position(0, max(chosen[-1][0], position.last if position else 0))
+            )
 
     def _list_files(self) -> Iterator[tuple[int, str]]:
         try:
@@ -108,7 +117,7 @@ class Mbox:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self, position: Position | None) -> Iterator[Batch]:
+    def read(self, position: Position | None) -> Iterator[MessageBatch]:
         """Read what was appended. Raises ConfigurationError where the file can't be read."""
         try:
             # Of any size: it is read from where the last reading ended.
@@ -126,18 +135,18 @@ class Mbox:
         except OSError as error:
             raise unreadable_mailbox(self._path, error) from None
 
-    def _read_batches(self, file: BinaryIO, start: int, validity: int) -> Iterator[Batch]:
+    def _read_batches(self, file: BinaryIO, start: int, validity: int) -> Iterator[MessageBatch]:
         file.seek(start)
         batch: list[StoredMessage] = []
         for count, (content, end) in enumerate(split_mbox(file), 1):
             batch.append(StoredMessage(str(end), content))
             if len(batch) == BATCH or count == MOST:
-                yield Batch(batch, Position(validity, end))
+                yield MessageBatch(batch, Position(validity, end))
                 batch = []
             if count == MOST:
                 return
         if batch:
-            yield Batch(batch, Position(validity, int(batch[-1].name)))
+            yield MessageBatch(batch, Position(validity, int(batch[-1].name)))
 
     def mark_done(self, names: Sequence[str]) -> None:
         """Nothing is written to an mbox: another program appends to it."""
@@ -153,7 +162,7 @@ def split_mbox(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """
     content, end, after_empty = bytearray(), file.tell(), True
     is_open = False
-    for line in iter(lambda: file.readline(MAX_LINE), b""):
+    for line in iter(lambda: file.readline(LONGEST_MBOX_LINE), b""):
         if line.startswith(SEPARATOR) and after_empty:
             if is_open:
                 yield bytes(content), end

@@ -20,8 +20,15 @@ from imap_tools.errors import ImapToolsError, MailboxLoginError
 from imap_tools.utils import encode_folder
 
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
-from onboarding.inbox.mailboxes import BATCH, FIRST_SPAN, MOST, Batch, Position, StoredMessage
-from onboarding.inbox.parts import MAX_BYTES, parse_message, read_message_ids
+from onboarding.inbox.mailboxes import (
+    BATCH,
+    FIRST_SPAN,
+    MOST,
+    MessageBatch,
+    Position,
+    StoredMessage,
+)
+from onboarding.inbox.parts import MAX_BYTES, parse_incoming, read_message_ids
 from onboarding.inbox.settings import KEEP, SEEN, ImapSettings
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
@@ -40,7 +47,7 @@ MOST_WINDOWS = 500
 FIRST_READ = 20_000
 """UIDs that the first reading looks back at most, besides `FIRST_SPAN`."""
 
-AWAY_HINT = "Nothing is lost: it is read the next time."
+READ_LATER_HINT = "Nothing is lost: it is read the next time."
 _FAULTS = (ImapToolsError, imaplib.IMAP4.error, OSError)
 """What talking to the server can raise. `ssl.SSLError` is an OSError."""
 
@@ -81,7 +88,7 @@ class ImapFolder:
             self.close()
             raise
 
-    def read(self, position: Position | None) -> Iterator[Batch]:
+    def read(self, position: Position | None) -> Iterator[MessageBatch]:
         """Read what came since. Raises TryLater, Refused or ConfigurationError where it fails."""
         self._select(readonly=True)
         validity, following = self._read_number("UIDVALIDITY"), self._read_number("UIDNEXT")
@@ -94,13 +101,16 @@ class ImapFolder:
                 return
             high = min(last + WINDOW, following - 1)
             uids = [uid for uid in self._search(last + 1, high, criteria) if last < uid <= high]
-            for start in range(0, len(uids), BATCH):
-                chosen = uids[start : start + BATCH]
-                count += len(chosen)
-                yield Batch(self._fetch(chosen), Position(validity, chosen[-1]))
+            count += len(uids)
+            yield from self._read_uids(uids, validity)
             last = high
             # Also after an empty window, or a long gap would be looked through each time.
-            yield Batch((), Position(validity, last))
+            yield MessageBatch((), Position(validity, last))
+
+    def _read_uids(self, uids: Sequence[int], validity: int) -> Iterator[MessageBatch]:
+        for start in range(0, len(uids), BATCH):
+            chosen = uids[start : start + BATCH]
+            yield MessageBatch(self._fetch(chosen), Position(validity, chosen[-1]))
 
     def find_message(self, message_id: str) -> bool:
         """Whether the folder holds the message with a Message-ID, compared as a whole."""
@@ -111,7 +121,7 @@ class ImapFolder:
         for uid in _parse_uids(found)[:BATCH]:
             header = self._command("FETCH", str(uid), "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
             for _, content in _list_literals(header):
-                if message_id in read_message_ids(parse_message(content), "Message-ID"):
+                if message_id in read_message_ids(parse_incoming(content), "Message-ID"):
                     return True
         return False
 
@@ -244,7 +254,7 @@ def imap_error(error: Exception, settings: ImapSettings, secrets: Secrets) -> On
             hint=f"Check [{settings.section}] username, and its password or token.",
         )
     message = f"The mailbox server {settings.host_and_port} refuses: {words}."
-    return TryLater(message, hint=AWAY_HINT)
+    return TryLater(message, hint=READ_LATER_HINT)
 
 
 def _network_error(error: Exception, settings: ImapSettings) -> OnboardingError:
@@ -260,10 +270,12 @@ def _network_error(error: Exception, settings: ImapSettings) -> OnboardingError:
             return Refused(message, hint=f"Check [{section}] security and port.")
         case socket.gaierror():
             message = f"The mailbox server {settings.host} is not known here."
-            return TryLater(message, hint=AWAY_HINT)
+            return TryLater(message, hint=READ_LATER_HINT)
         case _:
             message = f"The mailbox server {server} can't be reached, or closed the connection."
-            return TryLater(message, hint=f"{AWAY_HINT} Check [{section}] host, port and security.")
+            return TryLater(
+                message, hint=f"{READ_LATER_HINT} Check [{section}] host, port and security."
+            )
 
 
 def _parse_uids(answer: Sequence[Any]) -> list[int]:
@@ -273,13 +285,14 @@ def _parse_uids(answer: Sequence[Any]) -> list[int]:
 
 def _list_literals(answer: Sequence[Any]) -> Iterator[tuple[int, bytes]]:
     """Yield the UID and the bytes of each message in an answer to FETCH."""
-    for place, item in enumerate(answer):
-        if not isinstance(item, tuple) or len(item) < 2:  # noqa: PLR2004 -- a prefix and a literal
+    for place, line in enumerate(answer):
+        # A tuple is what stands before the bytes, and the bytes.
+        if not isinstance(line, tuple):
             continue
-        # The UID stands before the literal or after it, as the server likes.
+        # The UID stands before them or after them, as the server likes.
         rest = answer[place + 1] if place + 1 < len(answer) else b""
-        found = _UID.search(item[0]) or _UID.search(rest if isinstance(rest, bytes) else b"")
-        yield (int(found[1]) if found else 0), item[1]
+        found = _UID.search(line[0]) or _UID.search(rest if isinstance(rest, bytes) else b"")
+        yield (int(found[1]) if found else 0), line[1]
 
 
 async def open_imap(settings: ImapSettings, done: str, now: datetime) -> ImapFolder:

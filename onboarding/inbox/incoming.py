@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass
 
 from onboarding.inbox.answers import CalendarAnswer, read_answer
-from onboarding.inbox.bounces import MailReport, read_report
+from onboarding.inbox.bounces import MailReport, read_mail_report
 from onboarding.inbox.mailboxes import StoredMessage
-from onboarding.inbox.parts import Part, parse_message, read_message_ids
+from onboarding.inbox.parts import MimePart, parse_incoming, read_message_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class IncomingMessage:
 
 
 def read_incoming(stored: StoredMessage) -> IncomingMessage:
-    """Read what a message says. Whatever is in it, this raises nothing."""
-    message = parse_message(stored.content)
+    """Read what a message says. No content makes this raise an error."""
+    message = parse_incoming(stored.content)
     # An answer first: it is ours or it is none, while a report is recognised by its marks too.
-    said = read_answer(message) or read_report(message)
-    return IncomingMessage(stored.name, _identify(message, stored.content), said)
+    said = read_answer(message) or read_mail_report(message)
+    return IncomingMessage(stored.name, _find_identity(message, stored.content), said)
 
 
-def _identify(message: Part, content: bytes) -> str:
+def _find_identity(message: MimePart, content: bytes) -> str:
     """Name a message. Its bytes differ from server to server, its Message-ID does not."""
     found = read_message_ids(message, "Message-ID")
     return hashlib.sha256(found[0].encode() if found else content).hexdigest()

@@ -40,17 +40,17 @@ class StoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class MessageBatch:
     """Some messages, and the position once they are dealt with."""
 
     messages: Sequence[StoredMessage]
     position: Position
 
 
-class Mailbox(Protocol):
+class MailSource(Protocol):
     """A mailbox that is open."""
 
-    def read(self, position: Position | None) -> Iterator[Batch]:
+    def read(self, position: Position | None) -> Iterator[MessageBatch]:
         """Read what came since a position, oldest first; None: what came lately.
 
         Raises OnboardingError where it can't be read.

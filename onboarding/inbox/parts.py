@@ -15,8 +15,6 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.utils import getaddresses
 
-from onboarding.model.addresses import address_key
-
 MAX_BYTES = 262_144
 """Bytes of a message that are read. A report stands before the message that it returns."""
 
@@ -27,30 +25,30 @@ MAX_TEXT = 65_536
 MAX_FIELD = 4_000
 """Characters of a header field that are looked at."""
 
-MESSAGE_ID = re.compile(r"<[^<>\s]{1,300}@[^<>\s]{1,255}>")
+ID_PATTERN = re.compile(r"<[^<>\s]{1,300}@[^<>\s]{1,255}>")
 """RFC 5322 3.6.4, and what is sent in its place."""
 
 # What a server may put in place of a message of which it returns only a part.
-RETURNED = frozenset({"message/rfc822", "message/global"})
+RETURNED_MESSAGES = frozenset({"message/rfc822", "message/global"})
 RETURNED_HEADERS = frozenset({"text/rfc822-headers", "message/global-headers"})
 
-Part = email.message.Message
+MimePart = email.message.Message
 """A message, or a part of one."""
 
 
-def parse_message(content: bytes) -> Part:
-    """Parse a message. Whatever is wrong with it, this returns one; what is too long is cut off."""
+def parse_incoming(content: bytes) -> MimePart:
+    """Parse a message. A damaged one gives a message too; what is too long is cut off."""
     # compat32: the newer policies parse each field as it is asked for, and some fields make them
     # raise errors that no document names.
     return email.message_from_bytes(content[:MAX_BYTES], policy=email.policy.compat32)
 
 
-def read_field(part: Part, name: str) -> str:
+def read_field(part: MimePart, name: str) -> str:
     """Read a header field as text in one line; empty where there is none."""
-    return next(read_fields(part, name), "")
+    return next(read_header_fields(part, name), "")
 
 
-def read_fields(part: Part, name: str) -> Iterator[str]:
+def read_header_fields(part: MimePart, name: str) -> Iterator[str]:
     """Read all fields of a name, in their order."""
     for value in part.get_all(name, []):
         yield _decode_field(" ".join(str(value)[:MAX_FIELD].split()))
@@ -67,28 +65,28 @@ def _decode_field(text: str) -> str:
         return text
 
 
-def read_addresses(part: Part, *names: str) -> list[str]:
+def read_addresses(part: MimePart, *names: str) -> list[str]:
     """Read the bare addresses in fields of these names, each once."""
     found: list[str] = []
     for name in names:
-        for value in read_fields(part, name):
+        for value in read_header_fields(part, name):
             found += [address for _, address in getaddresses([value]) if "@" in address]
     return list(dict.fromkeys(found))
 
 
-def read_message_ids(part: Part, *names: str) -> list[str]:
+def read_message_ids(part: MimePart, *names: str) -> list[str]:
     """Read the Message-IDs in fields of these names, each once."""
     found: list[str] = []
     for name in names:
-        for value in read_fields(part, name):
+        for value in read_header_fields(part, name):
             # Some programs write a Message-ID without its brackets' inner spaces in order.
-            found += MESSAGE_ID.findall(value)
+            found += ID_PATTERN.findall(value)
     return list(dict.fromkeys(found))
 
 
-def list_parts(message: Part) -> list[Part]:
+def list_parts(message: MimePart) -> list[MimePart]:
     """List the parts of a message itself, not those of a message that it returns or forwards."""
-    found: list[Part] = []
+    found: list[MimePart] = []
     waiting = [message]
     # By hand: `walk` goes into returned messages, whose parts would count as this one's.
     while waiting and len(found) < MAX_PARTS:
@@ -96,11 +94,11 @@ def list_parts(message: Part) -> list[Part]:
         found.append(part)
         payload = part.get_payload()
         if part.get_content_maintype() == "multipart" and isinstance(payload, list):
-            waiting[:0] = [inner for inner in payload if isinstance(inner, Part)]
+            waiting[:0] = [inner for inner in payload if isinstance(inner, MimePart)]
     return found
 
 
-def read_text(part: Part) -> str:
+def read_part_text(part: MimePart) -> str:
     """Read a part's content as text, decoded; characters that can't be read are replaced."""
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
@@ -113,7 +111,7 @@ def read_text(part: Part) -> str:
         return content[:MAX_TEXT].decode("ascii", "replace")
 
 
-def read_inner_text(part: Part) -> str:
+def read_inner_text(part: MimePart) -> str:
     """Read the content of a part of type `message/…` as text, as it was written."""
     payload = part.get_payload()
     inner = payload if isinstance(payload, list) else [payload]
@@ -128,7 +126,7 @@ def read_inner_text(part: Part) -> str:
 
 
 def _write_inner(block: object) -> str:
-    if not isinstance(block, Part):
+    if not isinstance(block, MimePart):
         return str(block)
     fields = "".join(f"{name}: {value}\n" for name, value in block.items())
     payload = block.get_payload()
@@ -136,28 +134,28 @@ def _write_inner(block: object) -> str:
     return f"{fields}\n{payload}" if isinstance(payload, str) else fields
 
 
-def parse_blocks(text: str) -> list[Part]:
+def parse_blocks(text: str) -> list[MimePart]:
     """Parse groups of header fields with empty lines between them (RFC 3464 2.1)."""
     groups = re.split(r"\n[ \t]*\n+", text.replace("\r\n", "\n").strip("\n"))
     return [email.message_from_string(group) for group in groups[:MAX_PARTS] if group.strip()]
 
 
-def find_returned(message: Part) -> Part | None:
+def find_returned(message: MimePart) -> MimePart | None:
     """Find the message that a report returns, or its header alone; None where there is neither."""
     for part in list_parts(message)[1:]:
-        kind = part.get_content_type()
-        if kind in RETURNED:
-            payload = part.get_payload()
-            inner = payload[0] if isinstance(payload, list) and payload else None
-            if isinstance(inner, Part) and inner.keys():
-                return inner
-        if kind in RETURNED or kind in RETURNED_HEADERS:
-            text = read_text(part) if kind.startswith("text/") else read_inner_text(part)
-            if blocks := parse_blocks(text):
-                return blocks[0]
+        if found := _read_returned(part):
+            return found
     return None
 
 
-def same_address(first: str, second: str) -> bool:
-    """Whether two addresses are one mailbox's, as far as their spelling tells."""
-    return bool(first) and address_key(first) == address_key(second)
+def _read_returned(part: MimePart) -> MimePart | None:
+    kind, payload = part.get_content_type(), part.get_payload()
+    if kind in RETURNED_MESSAGES and isinstance(payload, list) and payload:
+        inner = payload[0]
+        # An encoded one has no fields yet.
+        if isinstance(inner, MimePart) and inner.keys():
+            return inner
+    if kind not in RETURNED_MESSAGES | RETURNED_HEADERS:
+        return None
+    text = read_part_text(part) if kind.startswith("text/") else read_inner_text(part)
+    return next(iter(parse_blocks(text)), None)

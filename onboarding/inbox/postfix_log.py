@@ -17,14 +17,14 @@ from onboarding.files.read import check_file
 TAIL = 256 * 1024 * 1024
 """Bytes of the log that are read, from its end: a message in doubt is hours old, not weeks."""
 
-MAX_LINE = 4096
+LONGEST_LOG_LINE = 4096
 
 # Anchored at the process's own tag: what follows it may hold what a client said.
-_TAG = rb"^[^\[\]]{0,200}/(\w+)\[\d+\]: ([0-9A-Za-z]{5,30}): "
+_LINE_TAG = rb"^[^\[\]]{0,200}/(\w+)\[\d+\]: ([0-9A-Za-z]{5,30}): "
 _CLEANUP = re.compile(rb"^(?:resent-)?message-id=(<[^\r\n]{1,998}>)\s*$")
 _ACTIVE = re.compile(rb"^from=<.*\(queue active\)\s*$")
 _STATUS = re.compile(rb"^to=<.*\bstatus=(?:sent|deferred|bounced|expired) \(")
-_LINE = re.compile(_TAG + rb"(.*)$", re.DOTALL)
+_LINE = re.compile(_LINE_TAG + rb"(.*)$", re.DOTALL)
 
 
 def find_logged(log: Path, message_ids: Collection[str]) -> set[str]:
@@ -68,7 +68,7 @@ def _read_lines(log: Path) -> Iterator[bytes]:
         check_file(log, 2**62)
         with log.open("rb") as file:
             _seek_tail(file)
-            yield from iter(lambda: file.readline(MAX_LINE), b"")
+            yield from iter(lambda: file.readline(LONGEST_LOG_LINE), b"")
     except OSError as error:
         raise ConfigurationError(
             f"The mail server's log {log} can't be read: {error.strerror}.",

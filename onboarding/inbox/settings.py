@@ -29,7 +29,7 @@ from onboarding.smtp.settings import (
     parse_command,
 )
 
-PORTS = {"tls": 993, "starttls": 143, "none": 143}
+IMAP_PORTS = {"tls": 993, "starttls": 143, "none": 143}
 SEEN, KEEP = "seen", "keep"
 """What `done` can say besides the name of a folder."""
 
@@ -50,7 +50,7 @@ class ImapSettings(BaseModel, extra="forbid", frozen=True):
     section: ClassVar[str]
 
     host: Annotated[str, AfterValidator(validate_host)] = ""
-    port: int = Field(default=PORTS["tls"], ge=1, le=65535)
+    port: int = Field(default=IMAP_PORTS["tls"], ge=1, le=65535)
     security: Literal["tls", "starttls", "none"] = "tls"
     ca_file: Path | None = None
     auth: Literal["password", "xoauth2", "none"] = "none"
@@ -74,7 +74,7 @@ class ImapSettings(BaseModel, extra="forbid", frozen=True):
         if not isinstance(given, dict):
             return given
         filled: dict[str, Any] = {**given}
-        filled.setdefault("port", PORTS.get(str(filled.get("security")), PORTS["tls"]))
+        filled.setdefault("port", IMAP_PORTS.get(str(filled.get("security")), IMAP_PORTS["tls"]))
         filled.setdefault("auth", choose_auth(filled))
         return filled
 
@@ -82,7 +82,7 @@ class ImapSettings(BaseModel, extra="forbid", frozen=True):
     def _check_account(self) -> Self:
         if not self.host:
             return self
-        # A mailbox is always somebody's: IMAP has no way in without a log-in.
+        # A mailbox always has an owner: IMAP has no way in without a log-in.
         if self.auth == "none":
             raise ValueError("needs a username: no mailbox can be read without a log-in")
         if self.security == "none" and not is_loopback(self.host):

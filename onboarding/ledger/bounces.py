@@ -92,10 +92,10 @@ def find_reported(
     keys = [address_key(recipient) for recipient in recipients]
     of_recipient = deliveries.c.key.in_(keys) | deliveries.c.rehearsal_to.in_(recipients)
     # `build_envelope_id` writes the digest at the beginning of our Message-ID.
-    digests = [f"<{envelope_id}@" for envelope_id in envelope_ids if len(envelope_id) == _DIGEST]
+    digests = [f"<{envelope_id}@" for envelope_id in envelope_ids if len(envelope_id) == _ID_DIGITS]
     ways = (
         deliveries.c.id.in_(numbers),
-        sa.func.substr(deliveries.c.message_id, 1, _DIGEST + 2).in_(digests),
+        sa.func.substr(deliveries.c.message_id, 1, _ID_DIGITS + 2).in_(digests),
         deliveries.c.message_id.in_(message_ids),
         deliveries.c.queue_id.in_([found for found in queue_ids if found]) & of_recipient,
     )
@@ -110,7 +110,7 @@ def find_reported(
     return None
 
 
-_DIGEST = 40
+_ID_DIGITS = 40
 """Hex digits of the digest in a Message-ID (`model.deliveries.message_id`)."""
 
 

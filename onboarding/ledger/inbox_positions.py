@@ -25,7 +25,7 @@ def store_position(
     connection: sa.Connection, mailbox: str, validity: int, last: int, now: datetime
 ) -> None:
     """Store how far a mailbox was read."""
-    _store(connection, mailbox, {"validity": validity, "last": last, "at": now})
+    _store_values(connection, mailbox, {"validity": validity, "last": last, "at": now})
 
 
 def store_fault(connection: sa.Connection, mailbox: str, fault: str, now: datetime) -> bool:
@@ -33,10 +33,10 @@ def store_fault(connection: sa.Connection, mailbox: str, fault: str, now: dateti
     query = sa.select(inbox_positions.c.fault).where(inbox_positions.c.mailbox == mailbox)
     if (connection.execute(query).scalar() or "") == fault:
         return False
-    _store(connection, mailbox, {"fault": fault, "at": now})
+    _store_values(connection, mailbox, {"fault": fault, "at": now})
     return True
 
 
-def _store(connection: sa.Connection, mailbox: str, values: dict[str, object]) -> None:
+def _store_values(connection: sa.Connection, mailbox: str, values: dict[str, object]) -> None:
     stored = insert(inbox_positions).values({"mailbox": mailbox, **values})
     connection.execute(stored.on_conflict_do_update(index_elements=["mailbox"], set_=values))

@@ -17,7 +17,7 @@ class Answer(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     TENTATIVE = "tentative"
-    # These three are told, and change nothing.
+    # These three are reported, and change nothing.
     FORWARDED = "forwarded"
     COUNTER = "counter"
     DELEGATED = "delegated"
@@ -34,7 +34,7 @@ WORDS = {
     Answer.COUNTER: "proposes another time",
     Answer.DELEGATED: "wants to send someone else",
 }
-"""Each answer as it is told."""
+"""Each answer as a sentence says it."""
 
 FUTURE_LIMIT = timedelta(days=1)
 """How far a calendar's clock may be ahead: a later time would hold against all true answers."""

@@ -20,7 +20,7 @@ from onboarding.inbox.bounces import MailReport, ReportKind, suppresses
 from onboarding.inbox.files import Maildir, Mbox
 from onboarding.inbox.imap import open_imap
 from onboarding.inbox.incoming import IncomingMessage, read_incoming
-from onboarding.inbox.mailboxes import Batch, Mailbox, Position, StoredMessage
+from onboarding.inbox.mailboxes import MailSource, MessageBatch, Position, StoredMessage
 from onboarding.inbox.settings import RepliesSettings
 from onboarding.ledger import answers, bounces, inbox_positions
 from onboarding.ledger.answers import AnsweredEntry
@@ -43,7 +43,7 @@ from onboarding.smtp.settings import TOKEN_MARK
 MAX_WORDS = 300
 """Characters of a server's words that are kept."""
 
-RETURNED = "returned"
+CAME_BACK = "returned"
 """What history calls a bounce that moves no message: a rehearsal's, or of one that has moved on."""
 
 
@@ -136,7 +136,7 @@ def name_mailbox(settings: RepliesSettings) -> str:
     return f"imap://{settings.username}@{settings.host_and_port}/{settings.folder}"
 
 
-async def _open_mailbox(settings: RepliesSettings, now: datetime) -> Mailbox:
+async def _open_mailbox(settings: RepliesSettings, now: datetime) -> MailSource:
     if settings.maildir:
         return Maildir(settings.maildir, settings.done, now)
     if settings.mbox:
@@ -144,7 +144,7 @@ async def _open_mailbox(settings: RepliesSettings, now: datetime) -> Mailbox:
     return await open_imap(settings, settings.done, now)
 
 
-async def _read_mailbox(services: Services, mailbox: Mailbox, name: str) -> InboxReading:
+async def _read_mailbox(services: Services, mailbox: MailSource, name: str) -> InboxReading:
     stored = await services.ledger.run(inbox_positions.load_position, name)
     batches = mailbox.read(Position(*stored) if stored else None)
     total = InboxReading()
@@ -159,11 +159,13 @@ async def _read_mailbox(services: Services, mailbox: Mailbox, name: str) -> Inbo
     return total
 
 
-async def _handle_batch(services: Services, mailbox: Mailbox, batch: Batch) -> InboxReading:
+async def _handle_batch(
+    services: Services, mailbox: MailSource, batch: MessageBatch
+) -> InboxReading:
     if not batch.messages:
         return InboxReading()
     # In the thread too: a hostile message may take its time to be parsed.
-    incoming = await asyncio.to_thread(lambda: [read_incoming(one) for one in batch.messages])
+    incoming = await asyncio.to_thread(lambda: [read_incoming(stored) for stored in batch.messages])
     found, ours = await services.ledger.run(_record_batch, incoming, _build_context(services))
     if ours:
         await asyncio.to_thread(mailbox.mark_done, ours)
@@ -214,11 +216,11 @@ def _record_report(
         # An absence notice to other mail of this mailbox is nothing that was lost.
         return _NOT_OURS if report.kind is ReportKind.AUTO_REPLY else _UNMATCHED
     number = found.record.delivery.id
-    digest = _digest(identity, report.kind, str(number))
+    digest = _make_digest(identity, report.kind, str(number))
     if not bounces.record_handled(connection, found.session, digest, context.now):
         return _NOTHING_NEW
     words = _clean_words(report, context)
-    detail = " | ".join(filter(None, (_say_where(report, found), words)))
+    detail = " | ".join(filter(None, (_describe_recipient(report, found), words)))
     if report.kind is not ReportKind.BOUNCED:
         bounces.record_report(connection, found, report.kind, detail, context.now)
         return _NOTHING_NEW
@@ -233,12 +235,12 @@ def _record_bounce(
     context: _Context,
 ) -> _Handled:
     """Move the message to `bounced`, and suppress the address if no message can reach it."""
-    words, reason = _clean_words(report, context), _say_where(report, found)
+    words, reason = _clean_words(report, context), _describe_recipient(report, found)
     if not bounces.record_bounce(connection, found, words, reason, context.now):
         # A rehearsal's, or of a message that a person has sent again meanwhile.
         rehearsal = found.record.delivery.rehearsal_to
         told = " | ".join(filter(None, (rehearsal and f"rehearsal to {rehearsal}", detail)))
-        bounces.record_report(connection, found, RETURNED, told, context.now)
+        bounces.record_report(connection, found, CAME_BACK, told, context.now)
         return _NOTHING_NEW
     if suppresses(report.status):
         bounces.suppress(connection, found.record.delivery.email, words, context.now)
@@ -256,7 +258,7 @@ def _record_answer(
     judged = judge_answer(said.answer, said.attendee, said.senders, delivery.email)
     # Of another person each is told once, however often they answer.
     own = said.attendee if judged is Answer.FORWARDED else identity
-    digest = _digest(own, judged, said.uid)
+    digest = _make_digest(own, judged, said.uid)
     if not bounces.record_handled(connection, entry.session, digest, context.now):
         return _NOTHING_NEW
     if judged in STANDING_ANSWERS and not _store_standing(connection, entry, judged, said, context):
@@ -302,7 +304,7 @@ def _clean_words(report: MailReport, context: _Context) -> str:
     return text if report.status and report.status in text else f"{report.status} {text}".strip()
 
 
-def _say_where(report: MailReport, found: ReportedDelivery) -> str:
+def _describe_recipient(report: MailReport, found: ReportedDelivery) -> str:
     """Say so where a report is about another address than the one that was mailed."""
     delivery = found.record.delivery
     mailed = {address_key(delivery.email), address_key(delivery.rehearsal_to)}
@@ -328,5 +330,5 @@ def _make_news(record: DeliveryRecord, what: str, detail: str) -> InboxNews:
     return InboxNews(delivery.session, delivery.email, record.name, what, detail)
 
 
-def _digest(*parts: str) -> str:
+def _make_digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

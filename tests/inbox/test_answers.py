@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.inbox.answers import read_answer
-from onboarding.inbox.parts import parse_message
+from onboarding.inbox.parts import parse_incoming
 from onboarding.model.answers import Answer
 from tests.inbox import replies, reports
 from tests.inbox.replies import UID
@@ -35,7 +35,7 @@ TABLE = [
 
 
 def read(text: str):
-    return read_answer(parse_message(text.encode()))
+    return read_answer(parse_incoming(text.encode()))
 
 
 @pytest.mark.parametrize(("name", "answer", "attendee"), TABLE)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.inbox.bounces import ReportKind, read_report, suppresses
-from onboarding.inbox.parts import MAX_BYTES, parse_message
+from onboarding.inbox.bounces import ReportKind, read_mail_report, suppresses
+from onboarding.inbox.parts import MAX_BYTES, parse_incoming
 from tests.inbox import reports
 from tests.inbox.reports import ENVELOPE_ID, MESSAGE_ID, VERP
 
@@ -52,7 +52,7 @@ UNNAMED = {"JAPANESE", "MICROSOFT_PLAIN"}
 
 
 def read(name: str):
-    return read_report(parse_message(getattr(reports, name).encode()))
+    return read_mail_report(parse_incoming(getattr(reports, name).encode()))
 
 
 @pytest.mark.parametrize(("name", "kind", "status", "closes"), TABLE)
@@ -149,18 +149,18 @@ def test_address_is_closed_by_few_codes_only(status, closes):
     ],
 )
 def test_hostile_message_is_read_without_an_error(content):
-    read_report(parse_message(content))
+    read_mail_report(parse_incoming(content))
 
 
 @given(st.binary(max_size=2000), st.integers(0, 3000), st.sampled_from([row[0] for row in TABLE]))
 def test_no_damage_raises(noise, place, name):
     content = getattr(reports, name).encode()
-    read_report(parse_message(content[:place] + noise + content[place:]))
+    read_mail_report(parse_incoming(content[:place] + noise + content[place:]))
 
 
 def test_of_a_huge_message_only_the_beginning_is_read():
     huge = reports.POSTFIX.encode() + b"x" * 40_000_000
-    message = parse_message(huge)
+    message = parse_incoming(huge)
 
-    assert read_report(message) is not None
+    assert read_mail_report(message) is not None
     assert len(message.as_bytes()) < MAX_BYTES * 2
