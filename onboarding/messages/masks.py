@@ -56,7 +56,7 @@ class Mask(NamedTuple):
         # The phone code gets the link's fingerprint: its own could be found by trying all codes.
         fingerprint = link_digest(link_uri)[:FINGERPRINT_DIGITS] if link_uri else ""
         mask, code_mask = mask_link(fingerprint), f"code-{fingerprint}"
-        code = squeeze(phone_code)
+        code = keep_letters(phone_code)
         spellings = [(spelling, mask) for spelling in _spell(link)]
         if len(code) >= SHORTEST_CODE:
             spellings += [(spelling, code_mask) for spelling in _spell(phone_code)]
@@ -124,7 +124,7 @@ def find_letters(text: str) -> bytes:
     """Find the letters and digits of a text, with its tags and then without them."""
     # Without tags: a template may print a secret letter by letter, with tags between. With them: a
     # secret may stand inside of a tag.
-    return squeeze(text) + (squeeze(_ANY_TAG.sub("", text)) if "<" in text else b"")
+    return keep_letters(text) + (keep_letters(_ANY_TAG.sub("", text)) if "<" in text else b"")
 
 
 def is_long(line: str) -> bool:
@@ -133,7 +133,7 @@ def is_long(line: str) -> bool:
     Then the lines before and behind it can be looked through without it.
     """
     # A line with part of a tag may lose its letters with that tag, when tags are left out.
-    return "<" not in line and ">" not in line and len(squeeze(line)) >= LINK_PART
+    return "<" not in line and ">" not in line and len(keep_letters(line)) >= LINK_PART
 
 
 @lru_cache(maxsize=4096)
@@ -143,11 +143,11 @@ def is_no_part(markup: str) -> bool:
     It has no letter outside of its tags, or so many that no run of a secret's reaches across them.
     A template may print some of a secret's letters as its own text.
     """
-    shown = squeeze(_CUT_TAG.sub("", _ANY_TAG.sub("", markup)))
+    shown = keep_letters(_CUT_TAG.sub("", _ANY_TAG.sub("", markup)))
     return not shown or len(shown) >= LINK_PART
 
 
-def squeeze(text: str) -> bytes:
+def keep_letters(text: str) -> bytes:
     """Keep the ASCII letters and digits of a text, in lower case, without any escapes."""
     if "&" in text:
         text = unescape(text)
