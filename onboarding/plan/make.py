@@ -67,7 +67,7 @@ def make_plan(
         change=change,
         heavy_calls=LOOKING_CALLS + int(needs_facts) + patches,
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
-        notes=(*_call_off_notes(snapshot), *snapshot.session.notes, *_schedule_notes(snapshot)),
+        notes=(*_call_off_notes(snapshot), *snapshot.session.notes, *list_schedule_notes(snapshot)),
         timeline=make_timeline(items, snapshot),
     )
 
@@ -81,7 +81,7 @@ def _call_off_notes(snapshot: Snapshot) -> list[str]:
     return [f"{note}`onboarding call-off NAME --undo` takes that back."]
 
 
-def _schedule_notes(snapshot: Snapshot) -> list[str]:
+def list_schedule_notes(snapshot: Snapshot) -> list[str]:
     """Say which entries no one gets, because they were added after their time."""
     zone = snapshot.session.time_zone
     past = [] if snapshot.call_off else list_past(snapshot.timetable, zone)
