@@ -1,10 +1,15 @@
 """A webinar whose clock is moved through its schedule, over real sockets."""
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from onboarding.cli.terminal import NoProgress
+from onboarding.ledger.store import open_engine
 from onboarding.model.deliveries import State
 from onboarding.model.kinds import Kind
 from onboarding.model.sessions import SessionStatus
@@ -12,6 +17,8 @@ from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.status import read_history
 from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules, serve_mail
+from tests.ledger.making import migrate_to
+from tests.pipeline.approving import approval_stage, approve_all
 from tests.stage import PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -228,3 +235,63 @@ async def test_a_rehearsal_takes_no_entry_from_the_real_people(tmp_path):
         assert (await scene.run(to="me@example.com")).sent == 1
         assert (await scene.run()).sent == 1
         assert await sent(scene) == ["invitation", "reminder"]
+
+
+async def test_entries_go_as_approved_and_hold_nothing_else_back(tmp_path):
+    async with approval_stage(tmp_path, [panelist(1)]) as scene:
+        write_schedule(scene, REMINDERS)
+        start = start_of(scene)
+        go_to(scene, start - timedelta(days=9))
+        review = await approve_all(scene)
+        shown = [message.entry for message in review.scheduled]
+        assert shown == ["reminder@-7d 09:00", "reminder@-1d 09:00", "reminder@-1h"]
+        assert await run_at(scene, start - timedelta(days=9), start - timedelta(days=6)) == [1, 1]
+
+        # An hour's move lets the update pass, and the reminder, which says the new time, waits.
+        scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=1))
+        go_to(scene, start - timedelta(hours=20))
+        held = await scene.run()
+        assert (held.sent, held.exit_code) == (1, 1)
+        (problem,) = held.problems
+        assert problem.code == "not_approved"
+        assert "scheduled reminder@-1d 09:00, which has changed" in problem.message
+        assert await sent(scene) == ["invitation", "reminder@-7d 09:00", "update"]
+        await approve_all(scene)
+        assert await run_at(scene, start - timedelta(hours=19)) == [1]
+
+
+async def test_a_ledger_of_the_version_before_goes_on_without_a_double_or_an_update(tmp_path):
+    async with stage(tmp_path, PEOPLE) as scene:
+        start = start_of(scene)
+        await run_at(scene, start - timedelta(days=9))
+        make_older(Path(scene.config.ledger.database.removeprefix("sqlite:///")), "0004")
+        assert await run_at(scene, start - timedelta(days=8)) == [0]
+        write_schedule(scene, REMINDERS)
+        assert await run_at(scene, start - timedelta(days=8), start - timedelta(days=6)) == [0, 2]
+        assert await sent(scene) == ["invitation", "reminder@-7d 09:00"]
+
+
+def make_older(ledger: Path, revision: str) -> None:
+    """Turn a ledger into one of an older version, with all that it can hold."""
+    newer = ledger.with_name("newer.db")
+    ledger.rename(newer)
+    engine = open_engine(ledger, 1.0)
+    with engine.begin() as connection:
+        migrate_to(connection, revision)
+        names = sa.inspect(connection).get_table_names()
+        columns = {
+            name: [c["name"] for c in sa.inspect(connection).get_columns(name)] for name in names
+        }
+    engine.dispose()
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as old:
+        old.execute("ATTACH ? AS newer", [str(newer)])
+        # The copied history is the newer one's: the triggers would write it twice.
+        old.execute("DROP TRIGGER tr_deliveries_queued")
+        # Copies of messages were written in another form.
+        for name in set(names) - {"alembic_version", "versions", "kept_messages", "kept_parts"}:
+            listed = ", ".join(f'"{column}"' for column in columns[name])
+            old.execute(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM newer.{name}")
+        (trigger,) = old.execute(
+            "SELECT sql FROM newer.sqlite_master WHERE name = 'tr_deliveries_queued'"
+        ).fetchone()
+        old.execute(trigger)
