@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from onboarding.console.queries import read_page_number, read_words
 from onboarding.model.addresses import address_key
-from onboarding.model.deliveries import NEEDS_A_PERSON, State
+from onboarding.model.deliveries import NEEDS_A_PERSON
 from onboarding.model.kinds import clears_facts
 from onboarding.model.people import Problem
 from onboarding.pipeline.webinar_view import WebinarView
@@ -52,11 +52,6 @@ class PersonRow:
     def needs_a_person(self) -> bool:
         """Whether a person has to look after them."""
         return self.tone == "attention"
-
-    @property
-    def is_coming(self) -> bool:
-        """Whether a message to them is queued."""
-        return self.message is not None and self.message.state is State.QUEUED
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +119,9 @@ def make_row(
     troubled = [message for message in person.messages if message.state in NEEDS_A_PERSON]
     message = troubled[-1] if troubled else person.latest
     warnings = [problem.message for problem in problems]
+    key = address_key(person.email)
+    if reason := view.status.suppressed.get(key):
+        warnings.append(f"No message goes to this address any more: {reason}")
     if person.outdated:
         warnings.append(f"Out of date: {', '.join(person.outdated)}.")
     label, tone = _say_place(message)

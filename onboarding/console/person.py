@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onboarding.console.access import Viewer, require_viewer
+from onboarding.console.coming import list_coming_for
 from onboarding.console.console import find_console
 from onboarding.console.live import find_version, stream_parts
 from onboarding.console.live_parts import Parts
@@ -78,7 +79,9 @@ def _render_parts(found: PersonView, viewer: Viewer) -> Parts:
     # What was rejected before a later message was sent needs no act any more.
     states = {message.state.value for message in (rows[0].message, person.latest) if message}
     return {
-        "now": find_macro(PERSON_PARTS, "now")(found, rows[0]),
+        "now": find_macro(PERSON_PARTS, "now")(
+            found, rows[0], list_coming_for(found.webinar, found.person)
+        ),
         "acts": find_macro(ACT_PARTS, "person_acts")(
             name, person.email, found.code, states, viewer
         ),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from onboarding.console.access import Viewer, require_viewer
 from onboarding.console.act_tasks import ActTask
+from onboarding.console.coming import list_coming
 from onboarding.console.console import Console, find_console
 from onboarding.console.live import find_version, stream_parts
 from onboarding.console.live_parts import Parts
@@ -87,7 +88,7 @@ def render_webinar(
         "acts": find_macro(ACT_PARTS, "webinar_acts")(view, viewer),
         "needs": _render_needs(view, rows),
         "people-head": find_macro(WEBINAR_PARTS, "people_head")(view, people, query, len(rows)),
-        "coming": find_macro(WEBINAR_PARTS, "coming")(view, [row for row in rows if row.is_coming]),
+        "coming": find_macro(WEBINAR_PARTS, "coming")(view, list_coming(view)),
         "notes": find_macro(WEBINAR_PARTS, "notes")(view),
         **_render_rows(view, people, find_columns(rows)),
     }

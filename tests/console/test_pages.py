@@ -8,6 +8,7 @@ import pytest
 from onboarding.config.console import ConsoleRole
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.console.serving import serve_on
+from tests.pipeline.test_schedule import write_schedule
 from tests.stage import HOST, NAME, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -205,6 +206,35 @@ async def test_no_page_holds_a_join_link_or_a_secret(tmp_path):
 
     assert len(secrets) > 4
     assert [secret for secret in secrets for text in texts if secret in text] == []
+
+
+async def test_rehearsal_is_shown_beside_the_real_message(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene:
+        await scene.run(to="dana@brightwater.example")
+        await scene.run()
+        async with serve_on(scene) as served, served.client() as browser:
+            (person,) = person_links((await browser.get(f"/webinars/{NAME}")).text)
+            shown = (await browser.get(person)).text
+            (path,) = re.findall(r'<li><a href="([^"]+/messages/\d+)">Invitation</a>', shown)
+            message = await browser.get(path)
+
+    assert "sent to dana@brightwater.example on" in shown
+    assert "rehearsal, sent to dana@brightwater.example" in message.text
+
+
+async def test_what_is_on_the_schedule_comes_next(tmp_path):
+    async with stage(tmp_path, [HOST, panelist(1), panelist(2)], mail_rules=REFUSED) as scene:
+        write_schedule(scene, 'reminder = ["-7d 09:00", "-1d 09:00"]')
+        await scene.run()
+        async with serve_on(scene) as served, served.client() as browser:
+            shown = (await browser.get(f"/webinars/{NAME}")).text
+            person = (await browser.get(person_links(shown)[-1])).text
+
+    coming = shown[shown.index('id="coming"') :]
+    assert "Thu 11 Mar, 09:00 CET" in coming
+    assert "<b>reminder@-7d 09:00</b> to <bdi>Hanna Holm, Guest1 Example" in coming
+    assert "reminder@-7d 09:00" in person
+    assert "reminder@-1d 09:00" in person
 
 
 async def test_page_of_a_full_panel_is_small(tmp_path):
