@@ -26,6 +26,7 @@ from onboarding.model.ports import Progress
 from onboarding.pipeline import run, services
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.status import Status, read_status
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
@@ -109,7 +110,7 @@ class Stage:
         patience: timedelta = timedelta(),
         stop: asyncio.Event | None = None,
         progress: Progress | None = None,
-    ) -> run.Result:
+    ) -> Result:
         """One `onboarding run NAME --yes --wait 0`."""
         async with self.rooms(stop, progress) as opened:
             goal = find_target(opened.config, name)

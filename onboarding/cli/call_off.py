@@ -25,7 +25,7 @@ from onboarding.pipeline.call_off import (
     undo_call_off,
 )
 from onboarding.pipeline.lease import NOTHING_WAS_DONE, webinar_lease
-from onboarding.pipeline.run import PreparedRun, Result
+from onboarding.pipeline.run_values import PreparedRun, Result
 from onboarding.pipeline.target import Target, find_target
 
 Undo = Annotated[

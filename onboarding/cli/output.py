@@ -13,7 +13,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.pauses import Pause
 from onboarding.model.people import Colleague, Invitee
 from onboarding.model.sessions import CallOff, Session, UntouchedRecord
-from onboarding.pipeline.run import Result
+from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.schedule import PersonEntries
 from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode

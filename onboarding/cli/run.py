@@ -37,13 +37,8 @@ from onboarding.errors import (
 )
 from onboarding.pipeline.lease import HeldLease, webinar_lease
 from onboarding.pipeline.pause import find_pause
-from onboarding.pipeline.run import (
-    RETRY_WINDOW,
-    PreparedRun,
-    Result,
-    execute_plan,
-    prepare_run,
-)
+from onboarding.pipeline.run import RETRY_WINDOW, execute_plan, prepare_run
+from onboarding.pipeline.run_values import PreparedRun, Result
 from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.status import read_attention
 from onboarding.pipeline.target import find_target

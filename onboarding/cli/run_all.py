@@ -28,7 +28,7 @@ from onboarding.pipeline.all_webinars import (
     run_webinars,
 )
 from onboarding.pipeline.lease import AlreadyRunning
-from onboarding.pipeline.run import Result
+from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Clock, Services, open_services
 from onboarding.pipeline.target import all_targets
 
@@ -79,7 +79,7 @@ def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
     if end.attention and (sentence := attention_needed(name, end.attention)):
         echo(f"{name}: {sentence}", err=True)
     # A signal ends all webinars, and is said once, at the very end.
-    if end.error and not end.is_told and not isinstance(end.error, Interrupted):
+    if end.error and not end.is_known and not isinstance(end.error, Interrupted):
         named = isinstance(end.error, AlreadyRunning)
         echo(str(end.error) if named else f"{name}: {end.error}", err=True)
 

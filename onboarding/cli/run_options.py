@@ -11,7 +11,7 @@ class RunOptions:
     """What the options of `run` say besides what is to be done.
 
     `patience` is how long a webinar's run waits for deferred messages, `linger` how long `--all`
-    stays for whatever falls due. `by` is the person, empty for cron.
+    stays for what falls due. `by` is the person, empty for cron.
     """
 
     strict: bool = False

@@ -17,7 +17,7 @@ from onboarding.model.foreign_text import printable
 from onboarding.model.people import MOST_SHOWN, Problem, format_problem, shorten_problems
 from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
-from onboarding.pipeline.run import Result
+from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.status import Attention, HistoryEvent, MessageRecord, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode, Snapshot
 from onboarding.plan.agreement import DO_NOT_SEND_NOW

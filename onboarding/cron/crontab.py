@@ -1,7 +1,7 @@
 """The line of a crontab that starts `run --all`, and a crontab with this line in it.
 
-A comment before the line says whose it is, so that it is found again and replaced. Every other line
-stays as it is.
+A comment before the line names its config.toml, so that it is found again and replaced. Every other
+line stays as it is.
 """
 
 from onboarding.cron.program import MINUTES, Program, quote_for_cron

@@ -26,7 +26,8 @@ from onboarding.model.pauses import Pause
 from onboarding.pipeline.inputs import RosterNotReady
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.pause import report_pause
-from onboarding.pipeline.run import Result, begin_run, finish_run, prepare_run
+from onboarding.pipeline.run import begin_run, finish_run, prepare_run
+from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.session_lists import find_listed, read_session_list
 from onboarding.pipeline.status import (
@@ -44,7 +45,7 @@ CHECK_OTHER_RUN = (
 )
 
 LAST = datetime.max.replace(tzinfo=UTC)
-"""Where a webinar stands whose start is not known: behind all others."""
+"""Where a webinar stands if its start is not known: behind all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class WebinarEnd:
     """How a webinar's part of `run --all` ended.
 
     `result` is None where nothing was done. `attention` is what needs a person where an error has
-    ended the run. `pause` is one that is to be told of now. `is_told`: the error is known from an
-    earlier run, and needs no further word.
+    ended the run. `pause` is one that is to be said now. `is_known`: an earlier run has said the
+    error, and it needs no further word.
     """
 
     target: Target
@@ -76,7 +77,7 @@ class WebinarEnd:
     attention: Attention | None = None
     pause: Pause | None = None
     time_zone: str = ""
-    is_told: bool = False
+    is_known: bool = False
 
     @property
     def is_idle(self) -> bool:
@@ -193,7 +194,7 @@ async def _try_webinar(this: SharedPass, webinar: Known, options: AllOptions) ->
     # A TryLater that would be 75, and cron would mail each time that a long run is still at work.
     except AlreadyRunning as error:
         code = EXIT_NEEDS_A_PERSON if error.too_long else EXIT_DONE
-        return WebinarEnd(target, code, error=error, is_told=not error.too_long)
+        return WebinarEnd(target, code, error=error, is_known=not error.too_long)
     except Interrupted as error:
         # Nothing is recorded: a webinar that was not begun has nothing open, and one that was
         # begun has no exit code yet.
@@ -222,7 +223,7 @@ async def _run_webinar(this: SharedPass, webinar: Known, options: AllOptions) ->
             found = await find_work(this, webinar)
             if isinstance(found, NoWork):
                 code, error = found.exit_code, found.error
-                return WebinarEnd(target, code, error=error, is_told=found.is_told)
+                return WebinarEnd(target, code, error=error, is_known=found.is_known)
             # Taken only now: a lease that waits for its turn would keep a person's own run away.
             lease = await stack.enter_async_context(
                 webinar_lease(services, target, hint=CHECK_OTHER_RUN)

@@ -16,14 +16,8 @@ from onboarding.model.sessions import CallOff
 from onboarding.pipeline.acts import approve_act
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import read_roster, refresh_or_recall
-from onboarding.pipeline.run import (
-    PreparedRun,
-    Result,
-    count_heavy_calls,
-    execute_plan,
-    recover,
-    start_run,
-)
+from onboarding.pipeline.run import execute_plan, recover, start_run
+from onboarding.pipeline.run_values import PreparedRun, Result, count_heavy_calls
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import load_seen_session
 from onboarding.pipeline.target import Target

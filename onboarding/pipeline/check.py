@@ -133,7 +133,7 @@ def _check_templates(services: Services, target: Target) -> CheckResult:
 
 
 async def _warn_of_cron(services: Services, target: Target) -> CheckResult | None:
-    """Warn of messages on a schedule whose time two runs are too far apart for."""
+    """Warn of messages on a schedule that are finer than the time between two runs."""
     interval = await find_cron_interval(services)
     fine = list_too_fine(target.schedule, interval) if interval else []
     if not (interval and fine):

@@ -26,7 +26,7 @@ def find_interval(starts: Sequence[datetime]) -> timedelta | None:
 
 
 def list_too_fine(schedule: Schedule, interval: timedelta) -> list[Entry]:
-    """List the entries whose time is nearer to the session than two runs are to each other.
+    """List the entries that are nearer to the session than two runs are to each other.
 
     An entry that asks who is missing counts from a quarter of an hour before the start on, so
     it is always a matter of minutes.

@@ -25,14 +25,8 @@ from onboarding.model.sessions import SessionStatus
 from onboarding.pipeline.acts import approve_act
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState, refresh
-from onboarding.pipeline.run import (
-    PreparedRun,
-    Result,
-    count_heavy_calls,
-    execute_plan,
-    recover,
-    start_run,
-)
+from onboarding.pipeline.run import execute_plan, recover, start_run
+from onboarding.pipeline.run_values import PreparedRun, Result, count_heavy_calls
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode, make_plan

@@ -6,31 +6,21 @@ and is loaded only by a run that needs it. `all_webinars` runs every webinar for
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER
 from onboarding.ledger import (
     deliveries,
     events,
     looks,
     mailboxes,
-    registrations,
-    replacements,
     roster_rows,
     sessions,
 )
-from onboarding.ledger.looks import LookKey
-from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.people import Problem, Roster
-from onboarding.model.sessions import Session
-from onboarding.pipeline.evidence import is_settling, settle_doubts
+from onboarding.pipeline.evidence import settle_doubts
 from onboarding.pipeline.hold_back import NOT_APPROVED
-from onboarding.pipeline.inputs import RosterFile, digest_inputs, load_roster_file, strict_error
+from onboarding.pipeline.inputs import digest_inputs, load_roster_file, strict_error
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.prune import prune
 from onboarding.pipeline.refresh import (
@@ -40,13 +30,19 @@ from onboarding.pipeline.refresh import (
     refresh_or_recall,
 )
 from onboarding.pipeline.register import register
+from onboarding.pipeline.run_end import (
+    build_result,
+    finish_replacements,
+    record_end,
+    record_mailed,
+)
+from onboarding.pipeline.run_values import BegunRun, PreparedRun, Prior, Result, count_heavy_calls
 from onboarding.pipeline.schedule import note_entries, record_missed
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.status import Attention, find_attention
 from onboarding.pipeline.take_over import record_as_told
-from onboarding.pipeline.target import Target, find_look_key
+from onboarding.pipeline.target import Target
 from onboarding.pipeline.template_files import stamp_templates, template_folders
-from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
+from onboarding.plan import Options, Plan, SkipCode
 from onboarding.plan.agreement import describe_work
 from onboarding.plan.messages_due import SUPPRESSED
 
@@ -58,102 +54,6 @@ RUN_ACT = "run"
 
 RETRY_WINDOW = timedelta(minutes=10)
 """How long a run waits for deferred messages before it leaves them to the next one."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedRun:
-    """A run that has looked and not yet done anything.
-
-    `mailer` is None if there is nothing to send. `doubts` counts the messages of a dead run that
-    this run has marked in doubt. `calls_before` are the scarce calls that this process had made.
-    `inputs` is the digest of what it started from, `roster_digest` that of the roster's bytes
-    (empty: not to be compared with another run's).
-    """
-
-    target: Target
-    state: RunState
-    plan: Plan
-    options: Options
-    mailer: "Mailer | None"
-    doubts: int
-    calls_before: int
-    inputs: str = ""
-    roster_digest: str = ""
-
-    @property
-    def look_key(self) -> LookKey:
-        """The name under which the ledger remembers what this run saw."""
-        return find_look_key(self.state.snapshot.session.key.server, self.target)
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What `run --all` has found out about a webinar before it runs it, so that no run asks twice.
-
-    `listed` is the session as RingCentral's list shows it; None: it is to be asked for. `inputs` is
-    what the run records at its end; empty: the next run is to look again.
-    """
-
-    file: RosterFile
-    roster: Roster
-    listed: Session | None
-    inputs: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a run ended.
-
-    `problems` need a person; `attention` sums up. `skipped` are the items of people who were left
-    alone; `recorded` counts mailboxes that `--as-told` has recorded; `settling` counts messages in
-    doubt that the mail server may still show as taken (`[smtp.sent]`). `has_changes`: it changed
-    anything at RingCentral or in the ledger. `has_news`: its problems and notes differ from the
-    last run's.
-    """
-
-    name: str
-    title: str
-    sent: int
-    registered: int
-    counts: Mapping[State, int]
-    problems: tuple[Problem, ...]
-    heavy_calls: int
-    has_changes: bool
-    has_news: bool
-    has_unsent_invites: bool
-    attention: Attention
-    skipped: tuple[PlanItem, ...] = ()
-    recorded: int = 0
-    settling: int = 0
-
-    @property
-    def exit_code(self) -> int:
-        """0 all done; 1 something needs a person; 75 something is still to be sent."""
-        # 75 comes first (EX_TEMPFAIL of sysexits.h): a caller that repeats on it gets the rest
-        # sent, and then sees the 1 for what needs a person.
-        if self.settling or any(self.counts.get(state) for state in UNDER_WAY):
-            return EXIT_TRY_LATER
-        if self.problems or any(self.counts.get(state) for state in NEEDS_A_PERSON):
-            return EXIT_NEEDS_A_PERSON
-        return EXIT_DONE
-
-
-@dataclass(slots=True)
-class BegunRun:
-    """How far a run has come: what is recorded of it at its end, also if it was stopped.
-
-    `state`, `plan` and `problems` are those of now; `prepared` has those that were shown.
-    """
-
-    prepared: PreparedRun
-    state: RunState
-    plan: Plan
-    problems: tuple[Problem, ...]
-    rehearsal_to: str
-    queued: int = 0
-    sent: int = 0
-    recorded: int = 0
-    heavy_calls: int = 0
 
 
 async def prepare_run(
@@ -288,7 +188,7 @@ async def begin_run(
         services.raise_if_stopped()
     except BaseException:
         # `status` and cron's mail need the problems found before the error.
-        await _record_end(services, begun)
+        await record_end(services, begun)
         raise
     begun.heavy_calls = count_heavy_calls(services) - prepared.calls_before
     return begun
@@ -300,14 +200,14 @@ async def finish_run(
     """Deliver the queue, and record how the run ended, also if it was stopped."""
     try:
         await _deliver(begun, lease, retry_window)
-        await _finish_replacements(services, begun)
-        await _record_mailed(services, begun.state, begun.plan)
+        await finish_replacements(services, begun)
+        await record_mailed(services, begun.state, begun.plan)
         # A rehearsal takes no real message's place, and so misses none.
         if not begun.rehearsal_to:
             await record_missed(services, begun.state, begun.plan)
     finally:
-        has_new_notes = await _record_end(services, begun)
-    result = await _build_result(services, begun, has_new_notes=has_new_notes)
+        has_new_notes = await record_end(services, begun)
+    result = await build_result(services, begun, has_new_notes=has_new_notes)
     # A rehearsal leaves all mail to be sent, so the next run has to look again.
     inputs = "" if begun.rehearsal_to else begun.prepared.inputs
     key, code = begun.prepared.look_key, result.exit_code
@@ -325,38 +225,6 @@ async def _record_agreement(
         work = describe_work(prepared.plan, rehearsal_to)
         keys = [events.WHOLE_SESSION]
         await services.ledger.run(events.record_act, row, keys, RUN_ACT, by, now, work)
-
-
-async def _build_result(services: Services, begun: BegunRun, *, has_new_notes: bool) -> Result:
-    prepared, plan = begun.prepared, begun.prepared.plan
-    row = prepared.state.session_row
-    records = await services.ledger.run(deliveries.list_deliveries, row)
-    newly_mailed = any(item.newly_mailed for item in begun.plan.items)
-    sent, now = services.config.smtp.sent, services.clock.now()
-    settling = [record for record in records if is_settling(record, sent, now)]
-    return Result(
-        name=prepared.target.name,
-        title=prepared.state.snapshot.session.title,
-        sent=begun.sent,
-        recorded=begun.recorded,
-        registered=len(plan.with_action(Action.ADD, Action.REPLACE)),
-        counts=Counter(record.delivery.state for record in records),
-        problems=begun.problems,
-        heavy_calls=begun.heavy_calls,
-        has_changes=bool(
-            # The first plan's change: the second plan has only what is left of it.
-            begun.sent or begun.queued or begun.recorded or plan.change or prepared.doubts
-        ),
-        has_news=has_new_notes or newly_mailed,
-        has_unsent_invites=_has_unsent_invites(prepared, begun.state),
-        attention=find_attention(
-            # A person is told once it is unlikely that the server still shows it.
-            [record for record in records if record not in settling],
-            begun.problems,
-        ),
-        skipped=begun.plan.skipped,
-        settling=len(settling),
-    )
 
 
 async def recover(services: Services, state: RunState) -> tuple[RunState, int]:
@@ -416,25 +284,6 @@ async def _deliver(begun: BegunRun, lease: HeldLease, retry_window: timedelta) -
     )
 
 
-async def _finish_replacements(services: Services, begun: BegunRun) -> None:
-    """Forget the replacements that are done, so that no later run removes the person again.
-
-    One stays while the old person is registered, and the roster has the new one instead.
-    """
-    snapshot = begun.state.snapshot
-    on_roster = {invitee.key for invitee in snapshot.roster.invitees}
-    waiting = {
-        item.invitee.key
-        for item in begun.plan.items
-        if item.registration and snapshot.is_replaced(item.invitee)
-    }
-    # Back on the roster means that the person is wanted after all: then it is forgotten, too.
-    done = snapshot.replacements.keys() - (waiting - on_roster)
-    if done:
-        row = begun.state.session_row
-        await services.ledger.run(replacements.remove_replacements, row, sorted(done))
-
-
 async def _hold_queued_messages(services: Services, state: RunState, plan: Plan) -> None:
     """Hold what an earlier run queued: RingCentral has mailed the person, or it is not approved."""
     mailed = [item.invitee.email for item in plan.items if item.held]
@@ -453,63 +302,3 @@ async def _hold_queued_messages(services: Services, state: RunState, plan: Plan)
         if emails:
             row, now = state.session_row, services.clock.now()
             await services.ledger.run(deliveries.hold_back, row, emails, reason, now)
-
-
-async def _record_mailed(services: Services, state: RunState, plan: Plan) -> None:
-    """Record the people that this run reports as mailed by RingCentral, so that later runs don't.
-
-    Called last of all: a run that is stopped has reported nothing.
-    """
-    newly_mailed = [item.invitee for item in plan.items if item.newly_mailed]
-    if newly_mailed:
-        await services.ledger.run(
-            registrations.record_mailed, state.session_row, newly_mailed, services.clock.now()
-        )
-
-
-def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
-    """Whether RingCentral's *Send now* would mail people after this run."""
-    # It mails people who were added silently, as this run adds them.
-    # The session's flag is from before the PATCH, so it can't know the people added by it.
-    added = bool(prepared.plan.change.add) and state.snapshot.holds_silent_records
-    return added or state.snapshot.has_unsent_invites
-
-
-async def _record_end(services: Services, begun: BegunRun) -> bool:
-    """Record problems and notes. Returns whether they differ from those of the last run."""
-    state = begun.prepared.state
-    row, problems, notes = state.session_row, begun.problems, _run_notes(begun.plan, state)
-    # Read before `finish_run` replaces them: cron reports only what is new.
-    earlier = await services.ledger.run(sessions.list_problems, row)
-    # Not counted after the calls were made: other webinars of `run --all` make theirs meanwhile.
-    calls = begun.heavy_calls or count_heavy_calls(services) - begun.prepared.calls_before
-    finish = partial(sessions.finish_run, notes=notes)
-    await services.ledger.run(finish, row, problems, calls, services.clock.now())
-    return list(earlier) != [*problems, *notes]
-
-
-def _run_notes(plan: Plan, state: RunState) -> list[Problem]:
-    """Say what needs nothing done: the plan's notes, and why people on the roster get no message.
-
-    With the latter `status` has an answer for every row of the roster.
-    """
-    notes = [Problem(None, None, "", note) for note in plan.notes]
-    unmailed = [
-        Problem(item.invitee.row, None, item.invitee.email, item.mail_reason or item.reason)
-        for item in plan.items
-        if _is_left_unmailed(item, state)
-    ]
-    return [*notes, *unmailed]
-
-
-def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
-    """Whether a person on the roster has had no message, gets none now, and has no problem."""
-    on_roster = bool(item.invitee.row)
-    # Any earlier message counts, sent or not: `status` shows that one with its own reason.
-    has_mail = item.mail or state.snapshot.mailbox(item.invitee.key).messages
-    return on_roster and not has_mail and not item.problems
-
-
-def count_heavy_calls(services: Services) -> int:
-    """Count the scarce calls that this process has made."""
-    return services.ringcentral.calls.get("Heavy", 0)

@@ -26,7 +26,7 @@ from onboarding.pipeline.inputs import (
 )
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.refresh import fetch_session
-from onboarding.pipeline.run import Prior
+from onboarding.pipeline.run_values import Prior
 from onboarding.pipeline.schedule import Upcoming, load_upcoming
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.session_lists import find_listed
@@ -125,12 +125,12 @@ class Work:
 class NoWork:
     """A webinar that need not be run. `exit_code` is that of its last run.
 
-    `error` is why it can't be run, `is_told` whether an earlier run has said so.
+    `error` is why it can't be run, `is_known` whether an earlier run has said so.
     """
 
     exit_code: int = EXIT_DONE
     error: OnboardingError | None = None
-    is_told: bool = False
+    is_known: bool = False
 
 
 async def load_known(services: Services, target: Target) -> Known:
@@ -206,7 +206,7 @@ async def _ask(
         await services.ledger.run(looks.record_gone, key, error.exit_code, now)
         message = f"{error.message} Nothing more is sent for it, and this is said only once."
         gone = NotThere(message, hint=error.hint)
-        return NoWork(error.exit_code, gone, is_told=look.gone_at is not None)
+        return NoWork(error.exit_code, gone, is_known=look.gone_at is not None)
 
 
 async def _is_called_off(services: Services, seen: StoredSession | None) -> bool:

@@ -24,6 +24,7 @@ from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.settings import ledger_path
 from onboarding.pipeline import run
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
+from onboarding.pipeline.run_values import PreparedRun
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from tests.console.acting import ask, find_standing, find_token, read_answer, say_yes
@@ -83,7 +84,7 @@ class Scene:
     stack: AsyncExitStack
     people: dict[str, Person] = field(default_factory=dict)
     rows: int = FIRST
-    command: tuple[AsyncExitStack, object, run.PreparedRun, object] | None = None
+    command: tuple[AsyncExitStack, object, PreparedRun, object] | None = None
     sent: int = 0
     copies: Counter[str] = field(default_factory=Counter)
     agreed: Counter[str] = field(default_factory=Counter)

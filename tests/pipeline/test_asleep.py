@@ -17,6 +17,7 @@ from onboarding.ledger.leases import TERM
 from onboarding.pipeline import run, services
 from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Clock, Instant, instant
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
@@ -29,7 +30,7 @@ LONG = TERM.total_seconds()
 GUEST = panelist(1)["email"]
 
 
-async def run_with(scene: Stage, moment: Callable[[], Instant]) -> run.Result:
+async def run_with(scene: Stage, moment: Callable[[], Instant]) -> Result:
     """A run whose lease is measured by these moments."""
     clock = replace(Clock(), now=scene.clock.now, instant=moment)
     async with services.open_services(scene.config, NoProgress(), clock, asyncio.Event()) as opened:

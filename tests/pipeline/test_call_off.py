@@ -13,7 +13,7 @@ from onboarding.pipeline.call_off import (
     undo_call_off,
 )
 from onboarding.pipeline.lease import webinar_lease
-from onboarding.pipeline.run import Result
+from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.target import find_target
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.pipeline.test_resend import outcomes, resend

@@ -6,7 +6,7 @@ import pytest
 
 from onboarding.cli.terminal import NoProgress
 from onboarding.errors import Refused, TryLater
-from onboarding.pipeline.run import Result
+from onboarding.pipeline.run_values import Result
 from tests.smtp.scripted import Crowded, HangUp, Say, Scripted, Stall, scripted
 from tests.stage import Stage, as_email, panelist, stage
 

@@ -22,13 +22,12 @@ from onboarding.pipeline.proposals.proposal import (
 )
 from onboarding.pipeline.run import (
     RETRY_WINDOW,
-    PreparedRun,
-    Result,
     execute_plan,
     load_mailer,
     plan_run,
     start_run,
 )
+from onboarding.pipeline.run_values import PreparedRun, Result
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode

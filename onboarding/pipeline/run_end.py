@@ -1,0 +1,135 @@
+"""The end of a run: what is recorded of it, what no later run has to do again, and its result.
+
+Comes after all that `run` does, also if the run was stopped.
+"""
+
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING
+
+from onboarding.ledger import (
+    deliveries,
+    registrations,
+    replacements,
+    sessions,
+)
+from onboarding.model.people import Problem
+from onboarding.pipeline.evidence import is_settling
+from onboarding.pipeline.refresh import (
+    RunState,
+)
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.status import find_attention
+from onboarding.plan import Action, Plan, PlanItem
+
+if TYPE_CHECKING:
+    pass
+
+from onboarding.pipeline.run_values import BegunRun, PreparedRun, Result, count_heavy_calls
+
+
+async def build_result(services: Services, begun: BegunRun, *, has_new_notes: bool) -> Result:
+    """Make the result of a run that has come to its end."""
+    prepared, plan = begun.prepared, begun.prepared.plan
+    row = prepared.state.session_row
+    records = await services.ledger.run(deliveries.list_deliveries, row)
+    newly_mailed = any(item.newly_mailed for item in begun.plan.items)
+    sent, now = services.config.smtp.sent, services.clock.now()
+    settling = [record for record in records if is_settling(record, sent, now)]
+    return Result(
+        name=prepared.target.name,
+        title=prepared.state.snapshot.session.title,
+        sent=begun.sent,
+        recorded=begun.recorded,
+        registered=len(plan.with_action(Action.ADD, Action.REPLACE)),
+        counts=Counter(record.delivery.state for record in records),
+        problems=begun.problems,
+        heavy_calls=begun.heavy_calls,
+        has_changes=bool(
+            # The first plan's change: the second plan has only what is left of it.
+            begun.sent or begun.queued or begun.recorded or plan.change or prepared.doubts
+        ),
+        has_news=has_new_notes or newly_mailed,
+        has_unsent_invites=_has_unsent_invites(prepared, begun.state),
+        attention=find_attention(
+            # A person is told once it is unlikely that the server still shows it.
+            [record for record in records if record not in settling],
+            begun.problems,
+        ),
+        skipped=begun.plan.skipped,
+        settling=len(settling),
+    )
+
+
+def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
+    """Whether RingCentral's *Send now* would mail people after this run."""
+    # It mails people who were added silently, as this run adds them.
+    # The session's flag is from before the PATCH, so it can't know the people added by it.
+    added = bool(prepared.plan.change.add) and state.snapshot.holds_silent_records
+    return added or state.snapshot.has_unsent_invites
+
+
+async def record_end(services: Services, begun: BegunRun) -> bool:
+    """Record problems and notes. Returns whether they differ from those of the last run."""
+    state = begun.prepared.state
+    row, problems, notes = state.session_row, begun.problems, _run_notes(begun.plan, state)
+    # Read before `finish_run` replaces them: cron reports only what is new.
+    earlier = await services.ledger.run(sessions.list_problems, row)
+    # Not counted after the calls were made: other webinars of `run --all` make theirs meanwhile.
+    calls = begun.heavy_calls or count_heavy_calls(services) - begun.prepared.calls_before
+    finish = partial(sessions.finish_run, notes=notes)
+    await services.ledger.run(finish, row, problems, calls, services.clock.now())
+    return list(earlier) != [*problems, *notes]
+
+
+def _run_notes(plan: Plan, state: RunState) -> list[Problem]:
+    """Say what needs nothing done: the plan's notes, and why people on the roster get no message.
+
+    With the latter `status` has an answer for every row of the roster.
+    """
+    notes = [Problem(None, None, "", note) for note in plan.notes]
+    unmailed = [
+        Problem(item.invitee.row, None, item.invitee.email, item.mail_reason or item.reason)
+        for item in plan.items
+        if _is_left_unmailed(item, state)
+    ]
+    return [*notes, *unmailed]
+
+
+def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
+    """Whether a person on the roster has had no message, gets none now, and has no problem."""
+    on_roster = bool(item.invitee.row)
+    # Any earlier message counts, sent or not: `status` shows that one with its own reason.
+    has_mail = item.mail or state.snapshot.mailbox(item.invitee.key).messages
+    return on_roster and not has_mail and not item.problems
+
+
+async def finish_replacements(services: Services, begun: BegunRun) -> None:
+    """Forget the replacements that are done, so that no later run removes the person again.
+
+    One stays while the old person is registered, and the roster has the new one instead.
+    """
+    snapshot = begun.state.snapshot
+    on_roster = {invitee.key for invitee in snapshot.roster.invitees}
+    waiting = {
+        item.invitee.key
+        for item in begun.plan.items
+        if item.registration and snapshot.is_replaced(item.invitee)
+    }
+    # Back on the roster means that the person is wanted after all: then it is forgotten, too.
+    done = snapshot.replacements.keys() - (waiting - on_roster)
+    if done:
+        row = begun.state.session_row
+        await services.ledger.run(replacements.remove_replacements, row, sorted(done))
+
+
+async def record_mailed(services: Services, state: RunState, plan: Plan) -> None:
+    """Record the people that this run reports as mailed by RingCentral, so that later runs don't.
+
+    Called last of all: a run that is stopped has reported nothing.
+    """
+    newly_mailed = [item.invitee for item in plan.items if item.newly_mailed]
+    if newly_mailed:
+        await services.ledger.run(
+            registrations.record_mailed, state.session_row, newly_mailed, services.clock.now()
+        )
