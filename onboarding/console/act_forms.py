@@ -17,7 +17,7 @@ from onboarding.pipeline.resend import parse_reason
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.webinar_view import CODE_DIGITS
 
-Fields = Mapping[str, str]
+FormFields = Mapping[str, str]
 
 LONGEST_ADDRESS = 320
 """Characters of an address: 64 before the @ and 255 after it (RFC 5321 4.5.3.1)."""
@@ -32,29 +32,29 @@ class ActForm:
     """One act as pages name it. `reason` labels the field for one, where the act takes any."""
 
     title: str
-    build: Callable[[Target, Fields], Act | CopyLink]
+    build: Callable[[Target, FormFields], Act | CopyLink]
     yes: str
     reason: str = ""
 
 
-def _build_send_now(target: Target, _fields: Fields) -> Act:
+def _build_send_now(target: Target, _fields: FormFields) -> Act:
     return SendNow(target)
 
 
-def _build_resend(target: Target, fields: Fields) -> Act:
+def _build_resend(target: Target, fields: FormFields) -> Act:
     return Resend(target, (read_email(fields),))
 
 
-def _build_approve(target: Target, fields: Fields) -> Act:
+def _build_approve(target: Target, fields: FormFields) -> Act:
     return Approve(target, fields.get("page", ""))
 
 
-def _build_link(target: Target, fields: Fields) -> CopyLink:
+def _build_link(target: Target, fields: FormFields) -> CopyLink:
     return CopyLink(target, read_email(fields))
 
 
-def _decide(decision: Decision) -> Callable[[Target, Fields], Act]:
-    def build(target: Target, fields: Fields) -> Act:
+def _build_decision(decision: Decision) -> Callable[[Target, FormFields], Act]:
+    def build(target: Target, fields: FormFields) -> Act:
         # An empty field never means all people: a form that lost one would decide about them.
         emails = None if fields.get("all") == "yes" else (read_email(fields),)
         return Decide(target, decision, emails)
@@ -66,10 +66,14 @@ ACT_FORMS: Mapping[str, ActForm] = {
     SEND_NOW: ActForm("Send now", _build_send_now, "Send now"),
     "approve": ActForm("Approve the plan page", _build_approve, "Approve", "Note, for the history"),
     "resend": ActForm("Send again", _build_resend, "Send again", "Reason, for the history"),
-    "resolve-sent": ActForm("Resolve: it was sent", _decide(Decision.WAS_SENT), "Record as sent"),
-    "resolve-again": ActForm("Resolve: send it again", _decide(Decision.SEND_AGAIN), "Queue again"),
-    "retry": ActForm("Retry", _decide(Decision.RETRY), "Queue again"),
-    "cancel": ActForm("Cancel messages", _decide(Decision.CANCEL), "Cancel messages"),
+    "resolve-sent": ActForm(
+        "Resolve: it was sent", _build_decision(Decision.WAS_SENT), "Record as sent"
+    ),
+    "resolve-again": ActForm(
+        "Resolve: send it again", _build_decision(Decision.SEND_AGAIN), "Queue again"
+    ),
+    "retry": ActForm("Retry", _build_decision(Decision.RETRY), "Queue again"),
+    "cancel": ActForm("Cancel messages", _build_decision(Decision.CANCEL), "Cancel messages"),
     LINK: ActForm("Copy join link", _build_link, "Copy link"),
 }
 """By the value of a form's field `act`."""
@@ -82,7 +86,7 @@ def find_form(kind: str) -> ActForm:
     raise HTTPException(400, "The form names nothing that this console can do.")
 
 
-def read_email(fields: Fields) -> str:
+def read_email(fields: FormFields) -> str:
     """Read the person that a form names. Raises HTTPException 400 where it names none."""
     email = fields.get("email", "").strip()
     if not email or len(email) > LONGEST_ADDRESS:
@@ -90,7 +94,7 @@ def read_email(fields: Fields) -> str:
     return email
 
 
-def find_back(webinar: str, fields: Fields) -> str:
+def find_back(webinar: str, fields: FormFields) -> str:
     """Find the page that a form was on: the person's, else the webinar's."""
     person = fields.get("person", "")
     # Only the digits of a code: an address from a form could lead anywhere.
@@ -99,7 +103,7 @@ def find_back(webinar: str, fields: Fields) -> str:
     )
 
 
-def add_reason(act: Act, fields: Fields) -> Act:
+def add_reason(act: Act, fields: FormFields) -> Act:
     """Add the reason that comes with a yes. Raises HTTPException 400 for one that is too long."""
     if not isinstance(act, Resend | Approve):
         return act

@@ -10,7 +10,7 @@ from onboarding.console.questions import Question
 from onboarding.pipeline.proposals.proposal import ActOutcome, Standing
 from onboarding.pipeline.resend import LONGEST_REASON
 
-CODES = {
+ANSWER_STATUS = {
     Standing.DONE: 200,
     Standing.NOTHING: 200,
     Standing.NEEDS_A_PERSON: 200,
@@ -49,7 +49,9 @@ def show_at_work(request: Request, kind: str, task: ActTask, back: str) -> Respo
 
 def show_outcome(request: Request, kind: str, outcome: ActOutcome, back: str) -> Response:
     """Say what came of an act."""
-    return _show(request, kind, CODES[outcome.standing], task=None, outcome=outcome, back=back)
+    return _show(
+        request, kind, ANSWER_STATUS[outcome.standing], task=None, outcome=outcome, back=back
+    )
 
 
 def _show(request: Request, kind: str, status: int, **values: object) -> Response:

@@ -28,7 +28,7 @@ from onboarding.pipeline.services import Services, open_act_services
 MOST_AT_WORK = 8
 """Acts at work at once: each has mail connections of its own. More wait for their turn."""
 
-MOST_STEPS = 16
+MOST_PROPOSALS = 16
 """Questions that are worked out at once: each may wait for RingCentral."""
 
 CRASHED = ActOutcome(
@@ -107,7 +107,7 @@ class ActTasks:
         self._watch = watch
         self._tasks: dict[str, ActTask] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._steps = asyncio.Semaphore(MOST_STEPS)
+        self._steps = asyncio.Semaphore(MOST_PROPOSALS)
         self._turns = asyncio.Semaphore(MOST_AT_WORK)
 
     def find(self, webinar: str) -> ActTask | None:

@@ -15,9 +15,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from onboarding.console.access import require_approver
 from onboarding.console.act_forms import LINK, SEND_NOW, add_reason, find_back, find_form
-from onboarding.console.act_pages import CODES, show_at_work, show_outcome, show_question
+from onboarding.console.act_pages import ANSWER_STATUS, show_at_work, show_outcome, show_question
 from onboarding.console.act_tasks import ActProgress, describe_other
-from onboarding.console.console import Console, find_console
+from onboarding.console.console import Console, find_asked_webinar, find_console
 from onboarding.console.errors import error_page, wants_text
 from onboarding.console.forms import read_form
 from onboarding.console.questions import Question
@@ -32,7 +32,7 @@ from onboarding.pipeline.proposals.proposal import (
     find_outcome,
 )
 from onboarding.pipeline.services import Services, open_act_services
-from onboarding.pipeline.target import Target, find_target
+from onboarding.pipeline.target import Target
 
 STEP_SECONDS = 25.0
 """How long a person waits for a question or a link: proxies often give up after 30 s."""
@@ -50,10 +50,10 @@ ASK_ONCE_MORE = "Go back to the webinar, and ask once more."
 async def ask(request: Request) -> Response:
     """Work out what an act would do, and ask for a yes."""
     console, fields = find_console(request), await read_form(request)
-    kind, target = fields.get("act", ""), _find_target(request)
+    kind, target = fields.get("act", ""), find_asked_webinar(request)
     act = find_form(kind).build(target, fields)
     back = find_back(target.name, fields)
-    proposal = await _propose(console, target, act)
+    proposal = await _work_out(console, target, act)
     if isinstance(proposal, ActOutcome):
         return show_outcome(request, kind, proposal, back)
     question = _make_question(request, kind, act, proposal, back)
@@ -63,30 +63,32 @@ async def ask(request: Request) -> Response:
 
 async def answer(request: Request) -> Response:
     """Do what a question asked about, once; then show what came of it."""
-    console, by = find_console(request), require_approver(request).name
     fields = await read_form(request)
-    token, webinar = fields.get("token", ""), _find_target(request).name
-    question = console.questions.find(token, by, webinar)
+    token = fields.get("token", "")
+    question = _find_question(request, token)
     if question is None or isinstance(question.act, CopyLink):
         return _show_not_open(request)
     if not question.is_answered:
-        act = add_reason(question.act, fields)
-        # The digest is the question's: the person agreed to what they saw, and to nothing else.
-        question.is_answered = True
-        title, digest = find_form(question.kind).title, question.proposal.digest
-        question.answer = console.tasks.start(webinar, title, act, digest, by)
+        _start_act(find_console(request), question, add_reason(question.act, fields))
     await _wait_a_moment(question)
+    here = f"/webinars/{question.webinar}"
     is_run = question.kind == SEND_NOW and question.answer and question.answer.is_at_work
     # A run is followed on the webinar's live page, which also shows how it ends.
-    where = f"/webinars/{webinar}" if is_run else f"/webinars/{webinar}/answers/{token}"
-    return RedirectResponse(where, 303)
+    return RedirectResponse(here if is_run else f"{here}/answers/{token}", 303)
+
+
+def _start_act(console: Console, question: Question, act: Act) -> None:
+    # No await between the look at `is_answered` and this line: two clicks start one act.
+    question.is_answered = True
+    title = find_form(question.kind).title
+    # The digest is the question's: the person agreed to what they saw, and to nothing else.
+    digest = question.proposal.digest
+    question.answer = console.tasks.start(question.webinar, title, act, digest, question.by)
 
 
 async def show_answer(request: Request) -> Response:
     """Show what came of an act, or that it is still at work."""
-    console, by = find_console(request), require_approver(request).name
-    webinar = _find_target(request).name
-    question = console.questions.find(request.path_params["token"], by, webinar)
+    question = _find_question(request, request.path_params["token"])
     if question is None or question.answer is None:
         return _show_not_open(request)
     outcome = question.answer.outcome
@@ -99,24 +101,28 @@ async def show_answer(request: Request) -> Response:
 
 async def give_link(request: Request) -> Response:
     """Answer with a join link and nothing else, once for each question."""
-    console, by = find_console(request), require_approver(request).name
-    fields, target = await read_form(request), _find_target(request)
-    question = console.questions.find(fields.get("token", ""), by, target.name)
+    question = _find_question(request, (await read_form(request)).get("token", ""))
     if question is None or not isinstance(question.act, CopyLink) or question.is_answered:
         refusal = ActOutcome(Standing.REFUSED, NOT_OPEN, hint=ASK_ONCE_MORE)
-        return _refuse_link(request, refusal, find_back(target.name, {}))
+        return _refuse_link(request, refusal, find_back(request.path_params["webinar"], {}))
     # Before the call: a second click must not make a second one.
     question.is_answered = True
     try:
-        async with _open_step(console) as services:
-            link = await question.act.reveal(services, by)
+        async with _open_step(find_console(request)) as services:
+            link = await question.act.reveal(services, question.by)
     except OnboardingError as error:
         return _refuse_link(request, find_outcome(error), question.back)
     # `no-store` is a header of every answer (`pages.DEFAULT_HEADERS`).
     return PlainTextResponse(link.get_secret_value())
 
 
-async def _propose(console: Console, target: Target, act: Act | CopyLink) -> Proposal | ActOutcome:
+def _find_question(request: Request, token: str) -> Question | None:
+    """Find a question of the person who asks, about the webinar in the path."""
+    by, webinar = require_approver(request).name, request.path_params["webinar"]
+    return find_console(request).questions.find(token, by, webinar)
+
+
+async def _work_out(console: Console, target: Target, act: Act | CopyLink) -> Proposal | ActOutcome:
     """Work out a proposal, or why there is none."""
     needs_lease = not isinstance(act, Approve | CopyLink)
     if needs_lease and (other := console.tasks.find_at_work(target.name)):
@@ -156,16 +162,11 @@ async def _wait_a_moment(question: Question) -> None:
         await asyncio.wait([work], timeout=SHORT_WAIT)
 
 
-def _find_target(request: Request) -> Target:
-    # `routes` has checked that the webinar is configured, and the person's.
-    return find_target(find_console(request).config, request.path_params["webinar"])
-
-
 def _make_question(
     request: Request, kind: str, act: Act | CopyLink, proposal: Proposal, back: str
 ) -> Question:
     now = find_console(request).services.clock.now()
-    by, webinar = require_approver(request).name, _find_target(request).name
+    by, webinar = require_approver(request).name, request.path_params["webinar"]
     return Question(by, webinar, kind, act, proposal, now, back)
 
 
@@ -187,5 +188,5 @@ def _refuse_link(request: Request, outcome: ActOutcome, back: str) -> Response:
     """Say why there is no link: as text to the script, which asked for text, else as a page."""
     if wants_text(request):
         text = " ".join(filter(None, (outcome.sentence, outcome.hint)))
-        return PlainTextResponse(text, CODES[outcome.standing])
+        return PlainTextResponse(text, ANSWER_STATUS[outcome.standing])
     return show_outcome(request, LINK, outcome, back)

@@ -17,6 +17,7 @@ from onboarding.console.plans import PlanShelf
 from onboarding.console.questions import QuestionStore
 from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target, find_target
 
 MOST_STREAMS = 100
 """Event streams at once: each holds a connection for as long as its page is open."""
@@ -104,3 +105,8 @@ def find_console(request: Request) -> Console:
     """Give the console that a request came to."""
     console: Console = request.scope["console"]
     return console
+
+
+def find_asked_webinar(request: Request) -> Target:
+    """Give the webinar that a path names; `routes` has checked that it is there, and theirs."""
+    return find_target(find_console(request).config, request.path_params["webinar"])

@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from onboarding.console.access import require_viewer
-from onboarding.console.console import find_console
+from onboarding.console.console import find_asked_webinar, find_console
 from onboarding.console.messages import MessageView, ShownTexts, answer_frame, view_message
 from onboarding.console.pages import page
 from onboarding.model.reviews import MessageContent
-from onboarding.pipeline.target import Target, find_target
 from onboarding.reports.plan_page import PAGE_POLICY, MessageCard, PlanContent, render_plan_page
 
 NOT_THERE = (
@@ -24,7 +23,7 @@ NOT_THERE = (
 
 async def show_last_plan(request: Request) -> Response:
     """Show the last plan, or how to have one made."""
-    target = _find_target(request)
+    target = find_asked_webinar(request)
     asked = find_console(request).plans.find(target.name)
     content = asked.content if asked else None
     return page("plan.html.j2", request, target=target, asked=asked, content=content)
@@ -32,7 +31,7 @@ async def show_last_plan(request: Request) -> Response:
 
 async def ask_for_plan(request: Request) -> Response:
     """Have a plan made, then show it."""
-    target, viewer = _find_target(request), require_viewer(request)
+    target, viewer = find_asked_webinar(request), require_viewer(request)
     await find_console(request).plans.ask(target, viewer.name)
     return RedirectResponse(f"/webinars/{target.name}/plan", 303)
 
@@ -50,7 +49,7 @@ async def show_planned_message(request: Request) -> Response:
     return page(
         "planned_message.html.j2",
         request,
-        target=_find_target(request),
+        target=find_asked_webinar(request),
         content=content,
         card=_find_card(content, number),
         number=number,
@@ -97,10 +96,6 @@ def _list_fields(shown: MessageContent) -> list[tuple[str, str]]:
         *shown.headers,
     ]
     return [(name, value) for name, value in fields if value]
-
-
-def _find_target(request: Request) -> Target:
-    return find_target(find_console(request).config, request.path_params["webinar"])
 
 
 def _find_content(request: Request) -> PlanContent:

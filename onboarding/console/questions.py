@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from onboarding.console.act_tasks import ActTask
+from onboarding.console.log_ins import TOKEN_BYTES
 from onboarding.pipeline.proposals.copy_link import CopyLink
 from onboarding.pipeline.proposals.proposal import Act, Proposal
-
-TOKEN_BYTES = 32
 
 QUESTION_LASTS = timedelta(minutes=15)
 """Long enough to read the names and ask a colleague. Its answer can be looked at as long."""

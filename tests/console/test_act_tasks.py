@@ -10,7 +10,7 @@ import pytest
 from onboarding.console.act_tasks import (
     CRASHED,
     MOST_AT_WORK,
-    MOST_STEPS,
+    MOST_PROPOSALS,
     ActProgress,
     ActTasks,
 )
@@ -133,7 +133,7 @@ async def test_only_so_many_acts_are_at_work_and_the_others_wait(tmp_path):
 async def test_only_so_many_questions_are_worked_out(tmp_path):
     async with tasks_on(tmp_path) as tasks:
         stop = asyncio.Event()
-        steps = [tasks.take_step(f"webinar{number}", stop) for number in range(MOST_STEPS)]
+        steps = [tasks.take_step(f"webinar{number}", stop) for number in range(MOST_PROPOSALS)]
         for step in steps:
             await step.__aenter__()
         with pytest.raises(TryLater, match="Many questions"):

@@ -8,6 +8,7 @@ from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import clean, printable
+from onboarding.model.known_secrets import Secrets
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.proposals.proposal import (
@@ -101,50 +102,53 @@ class Decide:
     async def propose(self, services: Services) -> Proposal:
         """List the messages that it is about."""
         async with lock_webinar(services, self.target, by="") as webinar:
-            return self._propose(services, webinar, await self._find_messages(webinar))
+            return self._propose_decision(services, webinar, await self._find_messages(webinar))
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
         """Decide, if it is still about the same messages in the same states."""
         rules = RULES[self.decision]
         async with lock_webinar(services, self.target, by) as webinar:
             found = await self._find_messages(webinar)
-            proposal = self._propose(services, webinar, found)
+            proposal = self._propose_decision(services, webinar, found)
             if proposal.digest != digest:
                 return proposal or build_idle_outcome(proposal)
             changed = set(await rules.action(webinar, self.emails))
-        return _sum_up(rules, found, changed)
+        return _sum_up_decision(rules, found, changed)
 
     async def _find_messages(self, webinar: LockedWebinar) -> Sequence[DeliveryRecord]:
         rules = RULES[self.decision]
         states = rules.states if self.emails is None else rules.states | rules.named
         return await webinar.list_messages(states, self.emails)
 
-    def _propose(
+    def _propose_decision(
         self, services: Services, webinar: LockedWebinar, found: Sequence[DeliveryRecord]
     ) -> Proposal:
         rules, zone = RULES[self.decision], webinar.time_zone
         if not found:
             return Proposal(rules.nothing)
         secrets = services.config.secrets
-        people = [
-            ProposedPerson(
-                email=printable(record.delivery.email),
-                name=printable(record.name),
-                what=f"{record.delivery.label}, {record.delivery.state.replace('_', ' ')} since "
-                f"{format_with_zone(record.at, zone)}",
-                why=clean(record.reply or record.reason, secrets),
-            )
-            for record in found
-        ]
+        people = [_describe_message(record, zone, secrets) for record in found]
         return Proposal(
             sentence=f"{rules.verb} {count(len(found), 'message')}.",
             people=tuple(people),
             remarks=(rules.remark, *_list_message_ids(found)),
-            digest=make_digest([self.decision, *sorted(map(_identify, found))]),
+            digest=make_digest([self.decision, *sorted(map(_identify_message, found))]),
         )
 
 
-def _identify(record: DeliveryRecord) -> list[object]:
+def _describe_message(record: DeliveryRecord, time_zone: str, secrets: Secrets) -> ProposedPerson:
+    since = format_with_zone(record.at, time_zone)
+    state = record.delivery.state.replace("_", " ")
+    return ProposedPerson(
+        email=printable(record.delivery.email),
+        name=printable(record.name),
+        what=f"{record.delivery.label}, {state} since {since}",
+        # A ledger of an older version holds replies as the server sent them.
+        why=clean(record.reply or record.reason, secrets),
+    )
+
+
+def _identify_message(record: DeliveryRecord) -> list[object]:
     delivery = record.delivery
     return [delivery.id, delivery.state, delivery.attempt]
 
@@ -155,7 +159,7 @@ def _list_message_ids(found: Sequence[DeliveryRecord]) -> list[str]:
     return [f"Message-ID for {printable(doubt.email)}: {doubt.message_id}" for doubt in doubts]
 
 
-def _sum_up(
+def _sum_up_decision(
     rules: DecisionRules, found: Sequence[DeliveryRecord], changed: Collection[str]
 ) -> ActOutcome:
     keys = {address_key(record.delivery.email) for record in found}

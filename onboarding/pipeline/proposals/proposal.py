@@ -109,7 +109,7 @@ def build_idle_outcome(proposal: Proposal) -> ActOutcome:
     return ActOutcome(Standing.NOTHING, proposal.sentence, proposal.warnings)
 
 
-def list_problems(problems: Sequence[Problem]) -> tuple[str, ...]:
+def describe_problems(problems: Sequence[Problem]) -> tuple[str, ...]:
     """List problems as texts: of many the first, and how many more there are."""
     shown, rest = shorten_problems(problems)
     texts = [_make_printable(format_problem(problem)) for problem in shown]

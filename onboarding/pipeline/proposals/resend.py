@@ -27,6 +27,7 @@ from onboarding.pipeline.resend import (
 )
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
+from onboarding.plan import PlanItem
 from onboarding.plan.agreement import work_digest
 
 
@@ -41,17 +42,17 @@ class Resend:
     async def propose(self, services: Services) -> Proposal:
         """Look at who can be sent their message again."""
         async with webinar_lease(services, self.target, hint=ASK_AGAIN):
-            return _propose(await prepare_resend(services, self.target, self.emails))
+            return _propose_copies(await prepare_resend(services, self.target, self.emails))
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
         """Send the copies, if the people, their kinds and what they got last are still the same."""
         async with webinar_lease(services, self.target, hint=ASK_AGAIN) as lease:
             prepared = await prepare_resend(services, self.target, self.emails)
-            proposal = _propose(prepared)
+            proposal = _propose_copies(prepared)
             if proposal.digest != digest:
                 return proposal or build_idle_outcome(proposal)
             results, error = await execute_resend(services, prepared, lease, by, self.reason)
-        lines = tuple(_describe(result) for result in results)
+        lines = tuple(_describe_copy(result) for result in results)
         if error:
             # What was sent before the error has to be said all the same.
             return replace(find_outcome(error), lines=lines)
@@ -60,31 +61,37 @@ class Resend:
         return ActOutcome(STANDINGS[code], sentence, lines)
 
 
-def _propose(prepared: PreparedResend) -> Proposal:
+def _propose_copies(prepared: PreparedResend) -> Proposal:
     due = prepared.plan.mail
-    refused = tuple(_describe(result) for result in prepared.refused)
+    refused = tuple(_describe_copy(result) for result in prepared.refused)
     if not due:
         return Proposal("No message can be sent again.", warnings=refused)
-    people = [
-        ProposedPerson(
-            email=printable(item.invitee.email),
-            name=printable(item.invitee.name),
-            what=f"mail: {item.mail}" + (", which waits in the queue" if item.queued else ""),
-            why=f"last message: {describe_last(prepared, item.invitee.key)}",
-        )
-        for item in due
-    ]
-    latest = {item.invitee.key: prepared.latest[item.invitee.key].delivery for item in due}
-    # With the latest message: where a run has sent one meanwhile, a copy is no more what the
-    # person asked for.
-    last = [[key, delivery.id, delivery.state] for key, delivery in sorted(latest.items())]
     return Proposal(
         sentence=f"Send {count(len(due), 'mail')} again.",
-        people=tuple(people),
+        people=tuple(_describe_person(prepared, item) for item in due),
         warnings=refused,
-        digest=make_digest([work_digest(prepared.plan, prepared.state.snapshot.session), *last]),
+        digest=_find_digest(prepared),
     )
 
 
-def _describe(result: ResendResult) -> str:
+def _describe_person(prepared: PreparedResend, item: PlanItem) -> ProposedPerson:
+    waits = ", which waits in the queue" if item.queued else ""
+    return ProposedPerson(
+        email=printable(item.invitee.email),
+        name=printable(item.invitee.name),
+        what=f"mail: {item.mail}{waits}",
+        why=f"last message: {describe_last(prepared, item.invitee.key)}",
+    )
+
+
+def _find_digest(prepared: PreparedResend) -> str:
+    # With the latest message: where a run has sent one meanwhile, a copy is no more what the
+    # person asked for.
+    keys = sorted(item.invitee.key for item in prepared.plan.mail)
+    latest = [prepared.latest[key].delivery for key in keys]
+    last = [[delivery.id, delivery.state, delivery.attempt] for delivery in latest]
+    return make_digest([work_digest(prepared.plan, prepared.state.snapshot.session), *last])
+
+
+def _describe_copy(result: ResendResult) -> str:
     return printable(f"{result.email}: {describe_result(result)}")

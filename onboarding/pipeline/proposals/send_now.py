@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from onboarding.config import Config
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.foreign_text import printable
 from onboarding.pipeline.forecast import forecast
@@ -18,7 +19,7 @@ from onboarding.pipeline.proposals.proposal import (
     Standing,
     build_idle_outcome,
     count,
-    list_problems,
+    describe_problems,
 )
 from onboarding.pipeline.run import (
     RETRY_WINDOW,
@@ -48,42 +49,50 @@ class SendNow:
             if planned.plan:
                 # A wrong template is found before a person is asked.
                 await load_mailer(services, self.target)
-            return await _propose(services, planned)
+            return await _propose_run(services, planned)
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
         """Run, if the plan is still the one that was agreed to."""
         async with webinar_lease(services, self.target, hint=ASK_AGAIN) as lease:
             planned = await plan_run(services, self.target, Options())
-            if _digest(planned) != digest:
-                proposal = await _propose(services, planned)
+            if _find_digest(planned) != digest:
+                proposal = await _propose_run(services, planned)
                 return proposal or build_idle_outcome(proposal)
             prepared = await start_run(services, planned)
             result = await execute_plan(
                 services, prepared, lease, retry_window=self.retry_window, by=by
             )
-        return _sum_up(result)
+        return _sum_up_run(result)
 
 
-def _digest(planned: PreparedRun) -> str:
+def _find_digest(planned: PreparedRun) -> str:
     return work_digest(planned.plan, planned.state.snapshot.session) if planned.plan else ""
 
 
-async def _propose(services: Services, planned: PreparedRun) -> Proposal:
-    snapshot, plan = planned.state.snapshot, planned.plan
-    pace = forecast(plan.message_count, services.config.smtp, snapshot.session, snapshot.now)
+async def _propose_run(services: Services, planned: PreparedRun) -> Proposal:
+    plan = planned.plan
     is_paused = await find_pause(services, planned.target) is not None
-    remarks = [pace, *plan.notes]
-    if is_paused:
-        remarks.append("The webinar is paused: this run goes all the same, and the pause stays.")
-    if allowed := services.config.rehearsal.allow_domains:
-        remarks.append(f"Rehearsal: only people at {', '.join(allowed)} are registered and mailed.")
     return Proposal(
         sentence=f"{describe_work(plan)}." if plan else _describe_idleness(plan),
         people=tuple(_describe_person(item) for item in plan.items if item.needs_anything),
-        remarks=tuple(filter(None, remarks)),
-        warnings=tuple(_list_warnings(planned)),
-        digest=_digest(planned),
+        remarks=tuple(_list_remarks(services.config, planned, is_paused=is_paused)),
+        warnings=tuple(_list_run_warnings(planned)),
+        digest=_find_digest(planned),
     )
+
+
+def _list_remarks(config: Config, planned: PreparedRun, *, is_paused: bool) -> Iterator[str]:
+    """List what a person should know before a yes: how long it takes, and what is out of order."""
+    snapshot, messages = planned.state.snapshot, planned.plan.message_count
+    if pace := forecast(messages, config.smtp, snapshot.session, snapshot.now):
+        yield pace
+    yield from planned.plan.notes
+    if is_paused:
+        yield "The webinar is paused: this run goes all the same, and the pause stays."
+    if allowed := config.rehearsal.allow_domains:
+        yield f"Rehearsal: only people at {', '.join(allowed)} are registered and mailed."
+    if config.smtp.is_plaintext:
+        yield f"Mail goes unencrypted to {config.smtp.host_and_port}."
 
 
 def _describe_idleness(plan: Plan) -> str:
@@ -92,9 +101,9 @@ def _describe_idleness(plan: Plan) -> str:
     return "All people are up to date: nothing to do."
 
 
-def _list_warnings(planned: PreparedRun) -> Iterator[str]:
+def _list_run_warnings(planned: PreparedRun) -> Iterator[str]:
     plan = planned.plan
-    yield from list_problems(plan.problems)
+    yield from describe_problems(plan.problems)
     if held := _count_held_back(plan):
         who = "1 person is" if held == 1 else f"{held} people are"
         yield f"{who} held back, since no approved plan page shows this."
@@ -120,7 +129,7 @@ def _describe_person(item: PlanItem) -> ProposedPerson:
     )
 
 
-def _sum_up(result: Result) -> ActOutcome:
+def _sum_up_run(result: Result) -> ActOutcome:
     """Say how a run ended."""
     standing = STANDINGS[result.exit_code]
     if standing is Standing.DONE and not result.has_changes:
@@ -131,7 +140,7 @@ def _sum_up(result: Result) -> ActOutcome:
         lines.append(f"{count(waiting, 'message')} queued: the next run sends what is due.")
     if result.has_unsent_invites:
         lines.append(DO_NOT_SEND_NOW)
-    return ActOutcome(standing, _count_done(result), (*list_problems(result.problems), *lines))
+    return ActOutcome(standing, _count_done(result), (*describe_problems(result.problems), *lines))
 
 
 def _count_done(result: Result) -> str:
