@@ -171,6 +171,8 @@ def _print_message(found: KeptForPerson, number: int) -> None:
     echo(f"{_describe_message(found, number)}\n")
     for name, value in read_fields(message).items():
         echo(f"{name}: {value}")
+    for file in message.files:
+        echo(f"Attached: {file.name} ({file.media_type}, {file.size:,} bytes)")
     if message.record.delivery.facts.link:
         echo(f"Fingerprint of the join link: {message.record.delivery.facts.link}")
     echo(f"SHA-256 of the message: {message.sha256}\n")

@@ -286,6 +286,7 @@ def kept_json(found: "KeptForPerson") -> list[dict[str, Any]]:
             "text": message.text,
             "html": message.html,
             "calendar": message.calendar,
+            "attachments": [file._asdict() for file in message.files],
             # A fingerprint, never the link: with that, a reader of
             # this JSON could join as the person.
             "link_fingerprint": message.record.delivery.facts.link,

@@ -255,7 +255,7 @@ def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
 def _remove_messages(connection: sa.Connection, person: KnownPerson) -> int:
     """Remove the kept messages of the person, and all messages of others that name them."""
     pattern = person.pattern()
-    names = ("delivery", "headers", "sender", "recipient")
+    names = ("delivery", "headers", "sender", "recipient", "files")
     columns = (kept_messages.c[name] for name in names)
     query = sa.select(deliveries.c.key, *columns).join(
         deliveries, deliveries.c.id == kept_messages.c.delivery
@@ -276,7 +276,7 @@ def _read_words(row: sa.RowMapping) -> str:
     text, calendar, html = kept.build_texts(row)
     # In this order: an escaped `<` is text, and would look like the start of a tag.
     shown = unescape(_MARKUP_TAG.sub(" ", html))
-    envelope = (row["headers"], row["sender"], row["recipient"])
+    envelope = (row["headers"], row["sender"], row["recipient"], row["files"])
     # With its tags too: an address in an attribute went away with its tag.
     return "\n".join((*envelope, text, calendar, shown, html))
 

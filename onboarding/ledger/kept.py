@@ -6,6 +6,7 @@ too. What a copy may hold is decided in `messages.copies`; for how long it stays
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from onboarding.ledger import sql
 from onboarding.ledger.deliveries import DeliveryRecord, build_record, select_deliveries
 from onboarding.ledger.schema import deliveries, kept_messages, kept_parts
 from onboarding.ledger.sessions import list_ended
-from onboarding.model.copies import CopyTexts, MessageCopy, SharedPart, restore_texts
+from onboarding.model.copies import CopyTexts, KeptFile, MessageCopy, SharedPart, restore_texts
 from onboarding.model.deliveries import State
 
 LEFT = (State.SENDING, State.SENT, State.IN_DOUBT, State.BOUNCED)
@@ -39,6 +40,7 @@ class KeptRow(NamedTuple):
     html: str
     lines: str
     own: str
+    files: str
 
     @classmethod
     def of(cls, delivery: int, at: str, copy: MessageCopy) -> "KeptRow":
@@ -53,12 +55,16 @@ class KeptRow(NamedTuple):
             html=copy.html.digest,
             lines=copy.lines.digest if copy.lines else "",
             own=copy.own,
+            files=json.dumps(copy.files, ensure_ascii=False) if copy.files else "",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class KeptMessage:
-    """A kept message with its delivery as it is now. `html` is whole, `calendar` is unfolded."""
+    """A kept message with its delivery as it is now. `html` is whole, `calendar` is unfolded.
+
+    `files` were attached; their contents are not kept.
+    """
 
     record: DeliveryRecord
     at: datetime
@@ -69,9 +75,10 @@ class KeptMessage:
     text: str
     html: str
     calendar: str
+    files: tuple[KeptFile, ...] = ()
 
 
-_ENVELOPE = ("at", "sha256", "sender", "recipient", "headers")
+_ENVELOPE = ("at", "sha256", "sender", "recipient", "headers", "files")
 
 
 def store_copies(
@@ -191,4 +198,5 @@ def _build_kept(row: sa.RowMapping) -> KeptMessage:
         text=texts.text,
         html=texts.html,
         calendar=texts.calendar,
+        files=tuple(KeptFile(*file) for file in json.loads(row["kept_files"] or "[]")),
     )

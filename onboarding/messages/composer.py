@@ -67,6 +67,7 @@ from onboarding.messages.templates import (
     compile_template,
     list_names,
 )
+from onboarding.model.copies import KeptFile, MessageCopy
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Role
@@ -365,7 +366,6 @@ class Composer:
         if fault := self._fault(letter, recipient, body, short):
             return Rejected(f"The message was stopped before it left: {fault}.")
         sender = stationery.brand.sender_address
-        copies = self._copies
         return Message(
             message_id=letter.message_id,
             sender=sender,
@@ -378,8 +378,24 @@ class Composer:
                 b"".join([b": " + field + b"\r\n" for field in fields.values()])
             ),
             join_link=letter.join_link,
-            copy=copies.make(letter, filling, frame, body, sender) if copies else None,
+            copy=self._make_copy(letter, filling, frame, body),
         )
+
+    def _make_copy(
+        self, letter: MessageRequest, filling: MessageParts, frame: MimeFrame, body: bytes
+    ) -> MessageCopy | None:
+        """Make the copy that is kept, if any is."""
+        if self._copies is None:
+            return None
+        sender = self._stationery.brand.sender_address
+        copy = self._copies.make(letter, filling, frame, body, sender)
+        files = self._stationery.files.get(letter.entry, ())
+        if not files:
+            return copy
+        kept = [
+            KeptFile(file.name, file.media_type, len(file.content), file.sha256) for file in files
+        ]
+        return copy._replace(files=tuple(kept))
 
     def _render_again(self, letter: MessageRequest) -> MessageParts | None:
         """Render a message for its copy; None if its template can't work with the stand-ins."""

@@ -32,14 +32,23 @@ class SharedPart(NamedTuple):
     content: str
 
 
+class KeptFile(NamedTuple):
+    """What is kept of an attached file: `size` in bytes, `sha256` in hex digits."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
 class MessageCopy(NamedTuple):
     """A message as it left, with fingerprints in place of link, token and phone code.
 
     `body` are its exact bytes, of which only the digest is stored. `headers` are the header fields
     as they were sent. Its texts are the plain text, the calendar entry, and each value that was put
     into the HTML; `TEXT_START` is between them. `own` are the lines of these texts that are not in
-    `lines` (None: all of them are). `html` is what the template says to all. A message that can't
-    be shown without its secrets has empty texts.
+    `lines` (None: all of them are). `html` is what the template says to all. `files` were attached.
+    A message that can't be shown without its secrets has empty texts.
     """
 
     body: bytes
@@ -49,6 +58,7 @@ class MessageCopy(NamedTuple):
     html: SharedPart
     lines: SharedPart | None
     own: str
+    files: tuple[KeptFile, ...] = ()
 
     @property
     def parts(self) -> tuple[SharedPart, ...]:

@@ -34,6 +34,9 @@ KeptCopy = KeptMessage
 COPY_FIELD = "X-Onboarding-Copy"
 """The header field that tells a rebuilt message from the one that left."""
 
+ATTACHMENT_FIELD = "X-Onboarding-Attachment"
+"""The header field, in a rebuilt message, for each file that was attached to the one that left."""
+
 ONLY_ENVELOPE = "(The text of this message could not be kept without its secrets.)"
 
 
@@ -100,7 +103,8 @@ def read_fields(message: KeptMessage) -> dict[str, str]:
 def rebuild(message: KeptMessage) -> bytes:
     """Rebuild a message as a file that mail programs open. A header field says that it is a copy.
 
-    It holds text, HTML and calendar entry, but not the logo's picture.
+    It holds text, HTML and calendar entry, but not the logo's picture and no attached file: of each
+    file a header field has the name, size and SHA-256.
     """
     copy = _parse_fields(message.headers)
     # The stored fields describe the original's parts, and `set_content` refuses a multipart type.
@@ -112,6 +116,9 @@ def rebuild(message: KeptMessage) -> bytes:
         f"copy of the message that left at {message.at:%Y-%m-%d %H:%M:%S} UTC; "
         f"join link and phone code are masked; SHA-256 of the original: {message.sha256}"
     )
+    for file in message.files:
+        described = f"{file.name}; {file.media_type}; {file.size} bytes; SHA-256 {file.sha256}"
+        copy[ATTACHMENT_FIELD] = described
     copy.set_content(message.text or ONLY_ENVELOPE, cte="quoted-printable")
     if message.html:
         copy.add_alternative(message.html, subtype="html", cte="quoted-printable")

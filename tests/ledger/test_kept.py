@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from onboarding.ledger import deliveries, kept, transitions
 from onboarding.ledger.schema import kept_messages, kept_parts
 from onboarding.ledger.store import Ledger
-from onboarding.model.copies import MessageCopy, SharedPart
+from onboarding.model.copies import KeptFile, MessageCopy, SharedPart
 from onboarding.model.deliveries import State, Transition
 from tests.ledger.making import (
     ADA,
@@ -77,6 +77,16 @@ def test_copy_that_shares_no_lines_is_whole(connection, session_row):
     (message,) = kept.list_kept(connection, session_row, "ada@example.com")
     shown = (message.text, message.calendar, message.html)
     assert shown == ("Hello\n\nAda", "BEGIN:VCALENDAR\r\n", "<p>Ada</p>")
+
+
+def test_attached_files_are_kept_by_name_type_size_and_digest(connection, session_row):
+    file = KeptFile("Übersicht.pdf", "application/pdf", 12, "8d96")
+    queue(connection, session_row, order())
+    send(connection, claimed(connection, session_row), a_copy()._replace(files=(file,)))
+
+    [message] = kept.list_kept(connection, session_row, "ada@example.com")
+
+    assert message.files == (file,)
 
 
 def test_message_that_may_not_be_sent_leaves_no_copy(connection, session_row):

@@ -224,6 +224,23 @@ def test_content_and_name_of_a_file_count_for_an_approval(shipped, tmp_path):
     assert len(set(digests)) == 3
 
 
+def test_copy_keeps_what_a_file_was_and_not_its_content(shipped, files):
+    templates = replace(shipped, files={"material": files})
+
+    composed = Composer(templates, protect(), keeps_copies=True).compose(REQUEST)
+    bare = Composer(shipped, protect(), keeps_copies=True).compose(REQUEST)
+
+    assert [file.name for file in composed.copy.files] == [file.name for file in files]
+    assert composed.copy.files[0] == (
+        "list.pdf",
+        "application/pdf",
+        len(files[0].content),
+        files[0].sha256,
+    )
+    assert bare.copy.files == ()
+    assert files[1].encoded.strip() not in composed.copy.own.encode()
+
+
 def test_frame_with_files_equals_what_the_email_package_builds(files, shipped):
     composed = replace(shipped, files={"material": files}).compose(REQUEST, protect())
     assert isinstance(composed, Message)

@@ -17,13 +17,15 @@ kept_messages = sa.Table(
     sa.Column("html", sa.Text, nullable=False),
     sa.Column("lines", sa.Text, nullable=False),
     sa.Column("own", sa.Text, nullable=False),
+    sa.Column("files", sa.Text, nullable=False, server_default=""),
 )
 """A message as it left, with fingerprints where link, token and phone code stood.
 
 `sha256` is the digest of its exact bytes. `html` and `lines` are the digests of what it has in
 common with others (`kept_parts`; `lines` is empty where that is nothing), `own` are its own lines
-(`model.copies.MessageCopy`). No index: one on the digests would cost every message more than it
-saves when messages are removed.
+(`model.copies.MessageCopy`). `files` lists what was attached, as JSON: name, type, size in bytes
+and SHA-256 of each; empty for nothing. No index: one on the digests would cost every message more
+than it saves when messages are removed.
 """
 
 kept_parts = sa.Table(

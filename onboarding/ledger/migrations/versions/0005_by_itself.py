@@ -200,13 +200,14 @@ def _change_kept_messages() -> None:
         _time("at"),
         *map(_required_text, ("sha256", "sender", "recipient", "headers")),
         *map(_required_text, ("html", "lines", "own")),
+        sa.Column("files", sa.Text, nullable=False, server_default=""),
         sa.PrimaryKeyConstraint("delivery", name="pk_kept_messages"),
     )
     connection = op.get_bind()
     rows = connection.execute(sa.text("SELECT * FROM kept_messages_0004")).mappings()
     insert = sa.text(
         "INSERT INTO kept_messages VALUES "
-        "(:delivery, :at, :sha256, :sender, :recipient, :headers, :part, '', :own)"
+        "(:delivery, :at, :sha256, :sender, :recipient, :headers, :part, '', :own, '')"
     )
     for row in rows:
         texts = (row["text"], row["calendar"], *json.loads(row["html"]))
