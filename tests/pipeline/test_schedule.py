@@ -80,7 +80,7 @@ async def test_reminders_go_at_their_time_once_to_each_person(tmp_path):
         assert await sent(scene) == expected
         assert await sent(scene, PANELIST["email"]) == expected
         subjects = [str(message["Subject"]) for message in scene.messages()]
-        assert sum(subject.startswith(("Reminder", "Erinnerung")) for subject in subjects) == 6
+        assert sum(subject.startswith(("In ", "Tomorrow", "Morgen")) for subject in subjects) == 6
 
 
 async def test_of_what_was_missed_the_latest_goes_and_history_names_the_others(tmp_path):
@@ -148,7 +148,7 @@ async def test_an_update_comes_before_the_entry_that_is_due_with_it(tmp_path):
         assert (result.sent, result.exit_code) == (2, 0)
         assert await sent(scene) == ["invitation", "update", "reminder"]
         subjects = [str(message["Subject"]).split(":")[0] for message in scene.messages()]
-        assert subjects[2] == "Reminder"
+        assert subjects[2] == "Tomorrow"
 
 
 async def test_send_after_holds_the_invitation_and_not_the_registering(tmp_path):
@@ -203,7 +203,12 @@ async def test_cron_sends_what_is_due_and_asks_for_nothing_else(tmp_path):
 
 async def test_a_wrong_entry_is_said_and_the_others_go(tmp_path):
     async with stage(tmp_path, [panelist(1)]) as scene:
-        write_schedule(scene, 'reminder = "-1d"', 'thanks = "-1h 09:00"', 'extra = "+1d"')
+        write_schedule(
+            scene,
+            'reminder = "-1d"',
+            'thanks = "-1h 09:00"',
+            'extra = { when = "+1d", template = "reminder" }',
+        )
         start = start_of(scene)
         go_to(scene, start - timedelta(days=3))
         first = await scene.run()
