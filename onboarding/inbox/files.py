@@ -60,6 +60,10 @@ class Maildir:
                 messages, Position(0, max(chosen[-1][0], position.last if position else 0))
             )
 
+    def check(self) -> None:
+        """Make sure that there is a maildir. Raises ConfigurationError where there is none."""
+        next(self._list_files(), None)
+
     def _list_files(self) -> Iterator[tuple[int, str]]:
         try:
             for part in ("new", "cur"):
@@ -132,6 +136,13 @@ class Mbox:
                 )
                 start = position.last if position and is_known else 0
                 yield from self._read_batches(file, start, validity)
+        except OSError as error:
+            raise unreadable_mailbox(self._path, error) from None
+
+    def check(self) -> None:
+        """Make sure that it can be read. Raises ConfigurationError where it can't."""
+        try:
+            check_file(self._path, sys.maxsize)
         except OSError as error:
             raise unreadable_mailbox(self._path, error) from None
 

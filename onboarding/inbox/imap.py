@@ -125,8 +125,8 @@ class ImapFolder:
                     return True
         return False
 
-    def select_for_search(self) -> None:
-        """Open the folder for `find_message`."""
+    def check(self) -> None:
+        """Open the folder, as `find_message` needs it. Raises OnboardingError where that fails."""
         self._select(readonly=True)
 
     def mark_done(self, names: Sequence[str]) -> None:
@@ -157,6 +157,9 @@ class ImapFolder:
         """Log out. The server may be gone already: nothing is lost by that."""
         with suppress(*_FAULTS):
             self._box.logout()
+        # The library leaves the line open where the server does not answer that.
+        with suppress(OSError):
+            self._box.client.shutdown()
 
     def _select(self, *, readonly: bool) -> None:
         folder = self._settings.folder
@@ -178,7 +181,7 @@ class ImapFolder:
             return int(found[0])
         except (TypeError, ValueError, IndexError):
             raise TryLater(
-                f"{self._settings.host_and_port} gives no {name} for the folder "
+                f"The server {self._settings.host_and_port} gives no {name} for the folder "
                 f"{self._settings.folder}.",
                 hint="It is not a mailbox server that this program can read from.",
             ) from None

@@ -56,6 +56,9 @@ class MailSource(Protocol):
         Raises OnboardingError where it can't be read.
         """
 
+    def check(self) -> None:
+        """Make sure that it can be read. Raises OnboardingError where it can't."""
+
     def mark_done(self, names: Sequence[str]) -> None:
         """Do with messages of ours what the settings say. Touches no other message."""
 

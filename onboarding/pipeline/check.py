@@ -3,7 +3,7 @@
 A check that fails stops only the checks that need its result.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from onboarding.model.checks import CheckResult
 from onboarding.model.people import Roster, format_problem, shorten_problems
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.cron_interval import find_cron_interval, list_too_fine
+from onboarding.pipeline.evidence import check_evidence
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
@@ -46,10 +47,34 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     for target in targets:
         async for result in _check_webinar(services, target, logged_in=logged_in):
             yield result
+    async for result in _check_mailboxes(services):
+        yield result
     sender = config.brand.sender_address
     # Last, and also after failures: it needs nothing from RingCentral.
     for result in await check_connection(config.smtp, sender, services.stop):
         yield replace(result, what=f"mail server: {result.what}")
+
+
+async def _check_mailboxes(services: Services) -> AsyncIterator[CheckResult]:
+    """Check the places at which a run reads what came back, where they are configured."""
+    replies, sent = services.config.replies, services.config.smtp.sent
+    # A late import: reading mail loads much that most commands do without.
+    if replies.is_configured:
+        from onboarding.pipeline.inbox import check_mailbox, name_mailbox  # noqa: PLC0415
+
+        yield await _try_place("replies", name_mailbox(replies), check_mailbox(services))
+    if sent.is_configured:
+        place = str(sent.log or f"{sent.folder} at {sent.host_and_port}")
+        look = check_evidence(sent, services.clock.now())
+        yield await _try_place("sent messages", place, look)
+
+
+async def _try_place(what: str, place: str, look: Awaitable[None]) -> CheckResult:
+    try:
+        await look
+    except OnboardingError as error:
+        return _failure(what, error)
+    return CheckResult(what, ok=True, detail=f"{place} can be read")
 
 
 def _check_secrets(paths: Collection[Path]) -> CheckResult:

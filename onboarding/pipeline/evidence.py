@@ -48,6 +48,12 @@ async def settle_doubts(services: Services, session_row: int) -> int:
     return len(moved)
 
 
+async def check_evidence(sent: SentSettings, now: datetime) -> None:
+    """Make sure that the place of evidence can be read. Raises OnboardingError where it can't."""
+    # A Message-ID that no message has: what is looked up for it is all that a run looks up.
+    await _find_evidence(sent, ["<check@invalid>"], now)
+
+
 async def _list_doubts(services: Services, session_row: int) -> list[str]:
     records = await services.ledger.run(deliveries.list_deliveries, session_row)
     return [
@@ -77,5 +83,5 @@ def is_settling(record: DeliveryRecord, sent: SentSettings, now: datetime) -> bo
 
 
 def _search_folder(folder: "ImapFolder", message_ids: Sequence[str]) -> set[str]:
-    folder.select_for_search()
+    folder.check()
     return {message_id for message_id in message_ids if folder.find_message(message_id)}

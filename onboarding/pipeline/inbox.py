@@ -123,6 +123,15 @@ async def read_one(services: Services, content: bytes) -> InboxReading:
     return found
 
 
+async def check_mailbox(services: Services) -> None:
+    """Make sure that the mailbox can be read. Raises OnboardingError where it can't."""
+    mailbox = await _open_mailbox(services.config.replies, services.clock.now())
+    try:
+        await asyncio.to_thread(mailbox.check)
+    finally:
+        await asyncio.to_thread(mailbox.close)
+
+
 async def note_fault(services: Services, fault: str) -> bool:
     """Note why the mailbox can't be read; empty if it can. Returns whether that is news."""
     name, now = name_mailbox(services.config.replies), services.clock.now()

@@ -2,12 +2,14 @@
 
 import os
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from onboarding.ledger import bounces, events
 from onboarding.pipeline.by_hand import LockedWebinar
+from onboarding.pipeline.check import run_checks
 from onboarding.pipeline.inbox import InboxReading, read_one, read_replies
 from tests.inbox import replies, reports
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
@@ -293,3 +295,50 @@ async def test_mailbox_that_can_not_be_read_is_said_once_and_stops_nothing(scene
     assert "gone" in first
     assert "can't be read" not in second
     assert (first_code, second_code) == (2, 2)
+
+
+async def test_check_says_whether_mailbox_and_log_can_be_read(scene):
+    (scene.folder / "mail.log").write_text("")
+    scene.variables["ONBOARDING_SMTP__SENT__LOG"] = str(scene.folder / "mail.log")
+    async with scene.rooms() as opened:
+        good = [result async for result in run_checks(opened, []) if result.what in PLACES]
+    (scene.folder / "mail.log").unlink()
+    scene.variables["ONBOARDING_REPLIES__MAILDIR"] = "/no/such/folder"
+    async with scene.rooms() as opened:
+        bad = [result async for result in run_checks(opened, []) if result.what in PLACES]
+
+    assert [(result.what, result.ok) for result in good] == [(what, True) for what in PLACES]
+    assert [(result.what, result.ok) for result in bad] == [(what, False) for what in PLACES]
+
+
+PLACES = ("replies", "sent messages")
+
+
+async def test_order_in_which_things_come_back_makes_no_difference(tmp_path):
+    """Six people, to whom the same three things happen, in each order."""
+    orders = list(permutations(("bounce", "delay", "answer")))
+    people = [panelist(number) for number in range(len(orders))]
+    async with stage(tmp_path, [HOST, *people]) as scene:
+        await scene.run()
+        told = len(scene.told())
+        for person, things in zip(people, orders, strict=True):
+            email = person["email"]
+            texts = {
+                "bounce": bounce(scene, email),
+                "delay": bounce(scene, email, "POSTFIX_DELAYED"),
+                "answer": answer(await uid_of(scene, email), "ACCEPTED").replace(GUEST, email),
+            }
+            for number, thing in enumerate(things):
+                # Each has an identity of its own, and comes twice.
+                unique = texts[thing].replace("Message-I", f"X: {number}\nMessage-I", 1)
+                await take(scene, unique)
+                await take(scene, unique)
+        await scene.run()
+
+        status = await scene.status()
+        assert {
+            record.delivery.email for record in status.records if record.reply[:9] == "550 5.1.1"
+        } == {person["email"] for person in people}
+        assert {given.answer for given in status.answers.values()} == {"accepted"}
+        assert len(status.answers) == len(people)
+        assert len(scene.told()) == told

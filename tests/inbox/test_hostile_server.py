@@ -1,0 +1,122 @@
+"""A mailbox server that is odd, silent, or not a mailbox server at all."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from onboarding.errors import OnboardingError, TryLater
+from onboarding.inbox.imap import ImapFolder
+from onboarding.inbox.parts import MAX_BYTES
+from onboarding.inbox.settings import RepliesSettings
+
+SECRET = "geheim-in-the-log-in"
+GOOD = {
+    "CAPABILITY": "* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n",
+    "LOGIN": "{tag} OK in\r\n",
+    "EXAMINE": "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 4] x\r\n{tag} OK open\r\n",
+    "UID SEARCH": "* SEARCH 1 2 3 99999\r\n{tag} OK done\r\n",
+    "UID FETCH": "* 1 FETCH (UID 1 BODY[]<0> {{3}}\r\nA:b)\r\n{tag} OK done\r\n",
+    "LOGOUT": "* BYE\r\n{tag} OK done\r\n",
+}
+
+
+@contextmanager
+def server(**changed: str) -> Iterator[int]:
+    """A server that answers each command by its script."""
+    script = {**GOOD, **{name.replace("_", " "): text for name, text in changed.items()}}
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        line, _ = listener.accept()
+        with line, line.makefile("rb") as commands:
+            line.sendall(b"* OK ready\r\n")
+            for command in commands:
+                tag, _, rest = command.decode().strip().partition(" ")
+                name = next((name for name in script if rest.upper().startswith(name)), "")
+                answer = script.get(name, "{tag} BAD what\r\n").format(tag=tag)
+                if answer == "":
+                    return
+                line.sendall(answer.encode())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        thread.join(10)
+        listener.close()
+
+
+def read(port: int) -> list[bytes]:
+    settings = RepliesSettings.model_validate(
+        {"host": "127.0.0.1", "port": port, "security": "none", "username": "events"}
+    )
+    folder = ImapFolder(settings, SECRET, "seen", datetime(2027, 3, 1, tzinfo=UTC))
+    try:
+        return [message.content for batch in folder.read(None) for message in batch.messages]
+    finally:
+        folder.close()
+
+
+def test_plain_server_is_read():
+    with server() as port:
+        assert read(port) == [b"A:b"]
+
+
+def test_bytes_beyond_what_was_asked_for_are_cut_off():
+    size = MAX_BYTES + 100
+    huge = f"* 1 FETCH (UID 1 BODY[] {{{{{size}}}}}\r\n{'x' * size})\r\n{{tag}} OK done\r\n"
+    with server(UID_FETCH=huge) as port:
+        assert [len(content) for content in read(port)] == [MAX_BYTES]
+
+
+def test_messages_that_were_not_asked_for_are_left_out():
+    other = "* 9 FETCH (UID 77 BODY[] {{3}}\r\nC:d)\r\n" + GOOD["UID FETCH"]
+    with server(UID_FETCH=other) as port:
+        assert read(port) == [b"A:b"]
+
+
+def test_uid_after_the_bytes_counts_too():
+    after = "* 1 FETCH (BODY[]<0> {{3}}\r\nA:b UID 2)\r\n{tag} OK done\r\n"
+    with server(UID_FETCH=after) as port:
+        assert read(port) == [b"A:b"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"LOGIN": "{tag} NO [AUTHENTICATIONFAILED] wrong: geheim-in-the-log-in\r\n"},
+        {"EXAMINE": "* 3 EXISTS\r\n{tag} OK open\r\n"},
+        {"EXAMINE": "* OK [UIDVALIDITY x] x\r\n* OK [UIDNEXT 4] x\r\n{tag} OK open\r\n"},
+        {"EXAMINE": "{tag} NO no such folder\r\n"},
+        {"UID_SEARCH": "{tag} NO not now\r\n"},
+        {"UID_SEARCH": ""},
+        {"UID_FETCH": "{tag} BAD\r\n"},
+        {"LOGIN": "no IMAP at all\r\n"},
+        {"LOGIN": ""},
+    ],
+)
+def test_trouble_is_an_error_in_words_without_the_secret(changed):
+    with server(**changed) as port, pytest.raises(OnboardingError) as raised:
+        read(port)
+
+    assert SECRET not in str(raised.value)
+    assert raised.value.message[0].isupper()
+    assert raised.value.message.endswith(".")
+
+
+def test_folder_with_a_million_messages_is_asked_for_in_windows():
+    million = GOOD["EXAMINE"].replace("UIDNEXT 4", "UIDNEXT 1000001")
+    with server(EXAMINE=million, UID_SEARCH="* SEARCH\r\n{tag} OK done\r\n") as port:
+        assert read(port) == []
+
+
+def test_server_that_is_not_there_is_tried_later():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(TryLater, match="can't be reached"):
+        read(port)
