@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Callable, Hashable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,10 +44,16 @@ async def _follow(request: Request, make: Callable[[], Parts]) -> AsyncGenerator
         while True:
             try:
                 parts = await live.find(tick, page, make)
+            except HTTPException as error:
+                # What the page shows is gone, such as a person who was forgotten. Read again, the
+                # page says so.
+                yield format_event(error.detail, "trouble")
+                return
             except OnboardingError as error:
-                # What is shown stays, and may be old by now. The next tick asks again.
+                # What is shown stays, and may be old by now. The next tick asks again, and then the
+                # page is fetched whole, so that it no longer says so.
                 yield format_event(str(error), "trouble")
-                seen = ""
+                shown, seen = {}, ""
             else:
                 if news := find_news(shown, parts, seen):
                     yield format_event(json.dumps(news))

@@ -40,7 +40,9 @@ async def show_plan_page(request: Request) -> Response:
     """Answer with the plan as one page, the same that `plan --page` writes."""
     content = _find_content(request)
     html = await run_in_threadpool(render_plan_page, content.review)
-    return HTMLResponse(html, headers={"Content-Security-Policy": PAGE_POLICY})
+    # In a header a policy may also forbid frames elsewhere, which the page's own element can't.
+    policy = f"{PAGE_POLICY}; frame-ancestors 'none'"
+    return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
 
 async def show_planned_message(request: Request) -> Response:

@@ -83,12 +83,30 @@ async def test_ledger_that_can_not_be_read_is_said_and_the_page_stays(tmp_path):
             file.rename(file.with_suffix(".away"))
             file.mkdir()
             async with browser.stream("GET", "/stream?seen=old") as answer:
-                name, text = await anext(read_events(answer))
-            file.rmdir()
-            file.with_suffix(".away").rename(file)
+                events = read_events(answer)
+                name, text = await anext(events)
+                file.rmdir()
+                file.with_suffix(".away").rename(file)
+                # Readable again: the page is fetched whole, and no longer says that it is old.
+                async for again in events:
+                    if again != (name, text):
+                        break
 
     assert name == "trouble"
     assert "is not a file" in text
+    assert again == ("message", '{"whole": true}')
+
+
+async def test_stream_of_a_person_who_is_gone_says_so_and_ends(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene:
+        await scene.run()
+        async with serve_on(scene) as served, served.client() as browser:
+            answer = await browser.get(f"/webinars/{NAME}/people/{'0' * 16}/stream?seen=old")
+
+    assert answer.text.startswith(
+        "event: trouble\ndata: There is no such person on this panel now."
+    )
+    assert answer.text.endswith("event: end\ndata: \n\n")
 
 
 async def test_page_that_many_look_at_is_rendered_once_a_tick(tmp_path):
