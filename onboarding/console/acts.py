@@ -34,9 +34,6 @@ from onboarding.pipeline.proposals.proposal import (
 from onboarding.pipeline.services import Services, open_act_services
 from onboarding.pipeline.target import Target
 
-STEP_SECONDS = 25.0
-"""How long a person waits for a question or a link: proxies often give up after 30 s."""
-
 SHORT_WAIT = 3.0
 """Seconds that an answer waits for its act: most end by then, and no page has to be reloaded."""
 
@@ -142,7 +139,7 @@ async def _open_step(console: Console) -> AsyncIterator[Services]:
     """Open the services of a step that a person waits for. Raises TryLater if it takes too long."""
     stop, progress = asyncio.Event(), ActProgress()
     # By its stop and not by cancelling it: so it ends between two calls, and gives its lease back.
-    timer = asyncio.get_running_loop().call_later(STEP_SECONDS, stop.set)
+    timer = asyncio.get_running_loop().call_later(console.step_seconds, stop.set)
     try:
         async with open_act_services(console.services, progress, stop) as services:
             yield services

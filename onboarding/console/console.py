@@ -23,6 +23,10 @@ MOST_STREAMS = 100
 """Event streams at once: each holds a connection for as long as its page is open."""
 
 
+STEP_SECONDS = 25.0
+"""How long a person waits for a question or a link: proxies often give up after 30 s."""
+
+
 @dataclass(slots=True)
 class StreamCount:
     """How many event streams are open."""
@@ -47,6 +51,7 @@ class Console:
 
     `by` names the person who enters by the printed key. `origins` are the addresses by which
     browsers may reach it, such as `http://127.0.0.1:8040`; empty until the port is known.
+    `step_seconds` is how long a person waits for a question (`acts`).
     """
 
     services: Services
@@ -61,6 +66,7 @@ class Console:
     tasks: ActTasks
     streams: StreamCount = field(default_factory=StreamCount)
     origins: set[str] = field(default_factory=set)
+    step_seconds: float = STEP_SECONDS
 
     @property
     def config(self) -> Config:

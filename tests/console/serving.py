@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -11,7 +11,7 @@ import httpx
 from onboarding.cli.terminal import NoProgress
 from onboarding.config.console import ConsoleRole, ConsoleSettings
 from onboarding.console.access import Viewer
-from onboarding.console.console import Console, open_console
+from onboarding.console.console import STEP_SECONDS, Console, open_console
 from onboarding.console.routes import ROUTES, RouteRow
 from onboarding.console.start import serve_console
 from onboarding.model.ports import Progress
@@ -63,6 +63,7 @@ async def serve_on(
     settings: Mapping[str, Any] | None = None,
     rows: Iterable[RouteRow] = ROUTES,
     protocol: type[TimedProtocol] = TimedProtocol,
+    step_seconds: float = STEP_SECONDS,
 ) -> AsyncIterator[RunningConsole]:
     """Serve a console on a stage, with the stage's clock, on any free port."""
     clock = services.Clock(scene.clock.now, scene.clock.sleep, lambda: 0.5, scene.clock.linger)
@@ -71,6 +72,6 @@ async def serve_on(
     async with services.open_services(
         config, progress or NoProgress(), clock, stop or asyncio.Event()
     ) as opened:
-        console = open_console(opened, BY)
+        console = replace(open_console(opened, BY), step_seconds=step_seconds)
         async with serve_console(console, rows, protocol) as url:
             yield RunningConsole(console, url)

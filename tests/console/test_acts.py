@@ -443,3 +443,17 @@ async def test_a_whole_session_of_acts_shows_no_link_token_or_password(tmp_path)
 
 async def keep(answer: httpx.Response, shown: list[str]) -> None:
     shown.append((await answer.aread()).decode())
+
+
+@pytest.mark.parametrize("act", ["send-now", "resend"])
+async def test_a_question_that_takes_too_long_is_given_up_in_words(tmp_path, act):
+    async with (
+        stage(tmp_path, [HOST, PANELIST]) as scene,
+        serve_on(scene, step_seconds=0) as served,
+        served.client() as browser,
+    ):
+        late = await ask(browser, act, **FORMS.get(act, {}))
+        assert (late.status_code, find_standing(late)) == (503, "try later")
+        assert "It takes too long just now, so nothing was done." in late.text
+        # It has given its lease back.
+        assert (await scene.run()).sent == 2
