@@ -40,12 +40,15 @@ def test_only_what_has_changed_is_sent(shown, parts, seen, news):
 
 
 async def read_events(answer: httpx.Response) -> AsyncIterator[tuple[str, str]]:
-    name = ""
+    name, lines = "", []
     async for line in answer.aiter_lines():
         if line.startswith("event: "):
-            name = line.removeprefix("event: ")
+            name, lines = line.removeprefix("event: "), []
         elif line.startswith("data: "):
-            yield name, line.removeprefix("data: ")
+            lines.append(line.removeprefix("data: "))
+        elif lines:
+            yield name, "\n".join(lines)
+            lines = []
 
 
 async def test_stream_follows_a_run_of_another_process_and_holds_no_secret(tmp_path):
