@@ -67,8 +67,15 @@ def has_attendee(request: MessageRequest, brand: BrandSettings) -> bool:
     What is published names none (RFC 5546 3.2.1). An organizer can't be asked by themselves:
     calendars take such an entry for a meeting of their own, and show no button.
     """
-    is_organizer = address_key(request.recipient) == address_key(brand.organizer_address)
-    return brand.calendar is CalendarMethod.REQUEST and not is_organizer
+    return brand.calendar is CalendarMethod.REQUEST and not _is_same(
+        request.recipient, brand.organizer_address
+    )
+
+
+# Asked several times for each message.
+@lru_cache(maxsize=256)
+def _is_same(recipient: str, organizer: str) -> bool:
+    return address_key(recipient) == address_key(organizer)
 
 
 def calendar_entry(
@@ -90,12 +97,15 @@ def calendar_entry(
     if not method:
         return ""
     lines = personal_lines(request, brand, name, description, asks_for_answer=asks_for_answer)
-    return "".join([lines.get(part, part) for part in calendar_frame(request, brand, title)])
+    frame = calendar_frame(request, brand, title, method)
+    return "".join([lines.get(part, part) for part in frame])
 
 
-def calendar_frame(request: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:
+def calendar_frame(
+    request: MessageRequest, brand: BrandSettings, title: str, method: str
+) -> tuple[str, ...]:
     """Write what all entries of one session share; a personal line is only named."""
-    session, method = request.session, method_of(request, brand)
+    session = request.session
     return _build_frame(
         Occasion(
             title=title,

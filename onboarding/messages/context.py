@@ -228,7 +228,7 @@ def _add_countdown(
     if moment >= start:
         return when
     wait = start - moment
-    # Nobody calls a session after midnight tomorrow's while it is two hours away.
+    # A session after midnight is not "tomorrow" while it is two hours away.
     days = _count_days(moment.astimezone(zone), start.astimezone(zone)) * (wait >= HOURS_COUNT)
     return replace(when, days_left=days, starts_in=format_wait(wait, days, locale))
 

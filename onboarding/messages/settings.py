@@ -110,8 +110,8 @@ def _check_one_line(value: str) -> str:
 class BrandSettings(BaseModel, extra="forbid", frozen=True):
     """The company's name, the sender of its messages, and how they look.
 
-    `reply_to` is the address for questions; without it, people ask the sender. `organizer` is whom
-    calendars show as the organizer, and ask; without it, it is the sender. `logo` is an
+    `reply_to` is the address for questions; without it, people ask the sender. Calendars show
+    `organizer`, and send answers there; without it, it is the sender. `logo` is an
     `https://` address, or the path of a PNG, JPEG or GIF file that is put into every message.
     `language` is that of templates without a language in their name. `imprint` is printed small at
     the end of a message (some countries' law requires it). `dial_in` is the telephone number for

@@ -229,10 +229,8 @@ def _check_content(
     shown = {part: _as_displayed(part, content) for part, content in contents.items()}
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
     # Before what is foreign: one's own link with something behind it would be called another's.
-    if own and (part := _find_part_without(own, shown, letter)):
-        return f"its {part} part lacks this person's join link"
-    if "calendar" in shown and not _is_own_entry(shown["calendar"], letter.uid):
-        return "its calendar part isn't this person's entry"
+    if missing := _find_missing(shown, own, letter):
+        return missing
     texts = {"header": _header_text(fields, leaves)}
     texts |= {f"{part} part": text for part, text in shown.items()}
     texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
@@ -244,6 +242,15 @@ def _check_content(
         return _say_where(texts, own, guarded, allowed)
     odd = _odd_scheme(contents["HTML"])
     return "its HTML part holds a link that mail may not hold" if odd else ""
+
+
+def _find_missing(shown: Mapping[str, bytes], own: bytes, letter: MessageRequest) -> str:
+    """Say which part lacks what makes it this person's; empty if none does."""
+    if own and (part := _find_part_without(own, shown, letter)):
+        return f"its {part} part lacks this person's join link"
+    if "calendar" in shown and not _is_own_entry(shown["calendar"], letter.uid):
+        return "its calendar part isn't this person's entry"
+    return ""
 
 
 def _find_part_without(link: bytes, shown: Mapping[str, bytes], letter: MessageRequest) -> str:

@@ -89,6 +89,18 @@ def test_lint_looks_at_every_webinars_own_templates(folder):
     assert (everything.code, "reminder" in everything.out, one.code) == (1, True, 0)
 
 
+def test_lint_says_which_entries_are_left_out(folder):
+    (folder / "list.exe").write_bytes(b"MZ")
+    schedule = '[messages]\nmaterial = { when = "-1d", attach = ["list.exe"] }\nsoon = "-1h"\n'
+    (folder / "config.toml").write_text(CONFIG + schedule, encoding="utf-8")
+    seen = invoked(folder, "lint", NAME)
+    errors = [line for line in seen.out.splitlines() if line.startswith("error")]
+    assert (seen.code, len(errors)) == (1, 2)
+    assert "[messages] material: " in errors[0]
+    assert "list.exe can't be attached: it is a program, or starts one." in errors[0]
+    assert "There is no template soon.mjml.j2" in errors[1]
+
+
 def test_preview_writes_files_without_any_server_or_ledger(folder):
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
     assert (seen.code, seen.out) == (

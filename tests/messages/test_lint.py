@@ -1,9 +1,12 @@
 """`lint` tells everything at once: what no letter would leave with, and what is only unwise."""
 
+from datetime import timedelta
+
 import pytest
 
 from onboarding.messages.lint import SMALL_PRINT, LintWarning, contrast, lint_templates
 from onboarding.messages.settings import Colours
+from onboarding.model.entries import Anchor, Entry, When
 from tests.messages.samples import BRAND, HTML, SHIPPED, write_templates
 
 
@@ -47,6 +50,37 @@ def test_a_missing_text_part_is_reported(tmp_path):
         ("reminder", False),
         ("update", False),
     ]
+
+
+def entry(key: str, when: When) -> Entry:
+    return Entry(key, key, key, when)
+
+
+@pytest.mark.parametrize(
+    ("words", "when", "is_reported"),
+    [
+        ("Soon!", When(timedelta(hours=-1)), True),
+        ("Soon! {{ join_link }}", When(timedelta(hours=-1)), False),
+        ("Thank you", When(timedelta(days=1), Anchor.END), False),
+    ],
+)
+def test_entry_before_the_end_without_a_join_link_is_reported(tmp_path, words, when, is_reported):
+    html = f"<html><head><title>Soon</title></head><body><p>{words}</p></body></html>"
+    folder = write_templates(tmp_path, soon__html__j2=html, soon__txt__j2=words)
+
+    warnings = lint_templates([folder], BRAND, [entry("soon", when)])
+
+    found = [warning for warning in warnings if warning.where == "soon"]
+    assert [warning.is_error for warning in found] == [False] * is_reported
+    assert all("The message soon goes out before the end" in found.message for found in found)
+
+
+def test_template_of_an_entry_that_fails_is_reported(tmp_path):
+    folder = write_templates(tmp_path, soon__html__j2=page("{{ nobody }}"))
+
+    warnings = lint_templates([folder], BRAND, [entry("soon", When(timedelta(hours=-1)))])
+
+    assert ["nobody" in warning.message for warning in warnings if warning.is_error] == [True]
 
 
 def test_a_picture_without_words_is_reported(tmp_path):

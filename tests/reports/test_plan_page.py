@@ -114,6 +114,19 @@ def test_each_message_is_there_as_it_will_be_sent():
     assert content.subject in frame["srcdoc"]
 
 
+def test_attached_file_is_named_with_its_digest_and_the_logo_is_not():
+    content = replace(
+        render(JOERG, Kind.INVITATION), attachments=("aa" * 32, f"{'bc' * 32} checklist.pdf")
+    )
+    card = page_of(make_review((plan(JOERG, shown=content),))).css_first("details.message")
+
+    fields = [words(field) for field in card.css(".fields dt, .fields dd")]
+    attached = [
+        text for name, text in zip(fields[::2], fields[1::2], strict=True) if name == "Attached"
+    ]
+    assert attached == ["checklist.pdf SHA-256 bcbcbcbcbcbc…"]
+
+
 @pytest.mark.parametrize(
     ("message", "mode", "state"),
     [
