@@ -89,25 +89,31 @@ def find_reported(
     `numbers` are those of tokens that are ours. A queue id is another server's word, and short ones
     come again: it counts only where the recipient is the delivery's too.
     """
-    keys = [address_key(recipient) for recipient in recipients]
-    of_recipient = deliveries.c.key.in_(keys) | deliveries.c.rehearsal_to.in_(recipients)
     # `build_envelope_id` writes the digest at the beginning of our Message-ID.
-    digests = [f"<{envelope_id}@" for envelope_id in envelope_ids if len(envelope_id) == _ID_DIGITS]
+    digests = [f"<{found}@" for found in envelope_ids if len(found) == _ID_DIGITS]
+    queues = [found for found in queue_ids if found]
     ways = (
-        deliveries.c.id.in_(numbers),
-        sa.func.substr(deliveries.c.message_id, 1, _ID_DIGITS + 2).in_(digests),
-        deliveries.c.message_id.in_(message_ids),
-        deliveries.c.queue_id.in_([found for found in queue_ids if found]) & of_recipient,
+        (numbers, deliveries.c.id.in_(numbers)),
+        (digests, sa.func.substr(deliveries.c.message_id, 1, _ID_DIGITS + 2).in_(digests)),
+        (message_ids, deliveries.c.message_id.in_(message_ids)),
+        (queues, deliveries.c.queue_id.in_(queues) & _is_addressed_to(recipients)),
     )
-    given = (numbers, digests, message_ids, queue_ids)
-    for condition, values in zip(ways, given, strict=True):
-        if not values:
-            continue
-        # The latest, should a queue id have come again for the same person.
-        query = select_deliveries(condition).order_by(None).order_by(deliveries.c.id.desc())
-        if row := connection.execute(query.limit(1)).mappings().first():
-            return ReportedDelivery(row["session"], build_record(row))
-    return None
+    found = (_find_latest(connection, condition) for values, condition in ways if values)
+    return next((delivery for delivery in found if delivery), None)
+
+
+def _is_addressed_to(recipients: Collection[str]) -> sa.ColumnElement[bool]:
+    keys = [address_key(recipient) for recipient in recipients]
+    return deliveries.c.key.in_(keys) | deliveries.c.rehearsal_to.in_(recipients)
+
+
+def _find_latest(
+    connection: sa.Connection, condition: sa.ColumnElement[bool]
+) -> ReportedDelivery | None:
+    """Find the latest delivery that matches: a queue id may come again for the same person."""
+    query = select_deliveries(condition).order_by(None).order_by(deliveries.c.id.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return ReportedDelivery(row["session"], build_record(row)) if row else None
 
 
 _ID_DIGITS = 40

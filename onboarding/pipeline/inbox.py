@@ -212,28 +212,33 @@ def _record_report(
     connection: sa.Connection, identity: str, report: MailReport, context: _Context
 ) -> _Handled:
     """Record a report once, if it is about a message of ours."""
-    tokens = BounceTokens.load(connection)
-    found = bounces.find_reported(
-        connection,
-        numbers=find_token_numbers(report.clues.addresses, context.envelope_sender, tokens),
-        envelope_ids=report.clues.envelope_ids,
-        message_ids=report.clues.message_ids,
-        queue_ids=report.clues.queue_ids,
-        recipients=report.clues.recipients,
-    )
+    found = _find_delivery(connection, report, context)
     if found is None:
         # An absence notice to other mail of this mailbox is nothing that was lost.
         return _NOT_OURS if report.kind is ReportKind.AUTO_REPLY else _UNMATCHED
-    number = found.record.delivery.id
-    digest = _make_digest(identity, report.kind, str(number))
+    digest = _make_digest(identity, report.kind, str(found.record.delivery.id))
     if not bounces.record_handled(connection, found.session, digest, context.now):
         return _NOTHING_NEW
     words = _clean_words(report, context)
     detail = " | ".join(filter(None, (_describe_recipient(report, found), words)))
-    if report.kind is not ReportKind.BOUNCED:
-        bounces.record_report(connection, found, report.kind, detail, context.now)
-        return _NOTHING_NEW
-    return _record_bounce(connection, report, found, detail, context)
+    if report.kind is ReportKind.BOUNCED:
+        return _record_bounce(connection, report, found, detail, context)
+    bounces.record_report(connection, found, report.kind, detail, context.now)
+    return _NOTHING_NEW
+
+
+def _find_delivery(
+    connection: sa.Connection, report: MailReport, context: _Context
+) -> ReportedDelivery | None:
+    clues, tokens = report.clues, BounceTokens.load(connection)
+    return bounces.find_reported(
+        connection,
+        numbers=find_token_numbers(clues.addresses, context.envelope_sender, tokens),
+        envelope_ids=clues.envelope_ids,
+        message_ids=clues.message_ids,
+        queue_ids=clues.queue_ids,
+        recipients=clues.recipients,
+    )
 
 
 def _record_bounce(

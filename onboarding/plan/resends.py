@@ -12,7 +12,12 @@ from dataclasses import replace
 from onboarding.model.deliveries import Delivery, State
 from onboarding.model.kinds import Kind, clears_facts, is_over
 from onboarding.model.sessions import CALLED_OFF
-from onboarding.plan.messages_due import MAY_HAVE_ARRIVED, SESSION_IS_OVER, current_facts
+from onboarding.plan.messages_due import (
+    MAY_HAVE_ARRIVED,
+    SESSION_IS_OVER,
+    SUPPRESSED,
+    current_facts,
+)
 from onboarding.plan.snapshot import PlanItem, Snapshot
 
 SENT_ONCE = frozenset({State.SENT, State.RECORDED, State.BOUNCED, State.REJECTED, State.FAILED})
@@ -26,6 +31,7 @@ ASKED_FOR = "a person asked for it again"
 _LAST_IN_DOUBT = "the last message may have arrived; onboarding resolve decides"
 _NEVER_SENT = "no message to them was sent, rejected or failed; onboarding run sends the first"
 _BACK_ON_BOARD = "is on board again after the cancellation; onboarding run invites them"
+_SUPPRESSED = f"{SUPPRESSED}; onboarding retry with the address ends that"
 _NOT_ON_ROSTER = "is not on the roster"
 _NOT_REGISTERED = "is not registered, or has no join link; onboarding run registers them"
 
@@ -71,6 +77,7 @@ def _find_resend_obstacle(item: PlanItem, kind: Kind, snapshot: Snapshot) -> str
     obstacles = {
         SESSION_IS_OVER: is_over(kind, snapshot.session, snapshot.now),
         CALLED_OFF: not takes_back and snapshot.call_off is not None,
+        _SUPPRESSED: item.invitee.key in snapshot.suppressed,
         _BACK_ON_BOARD: takes_back and is_on_board and snapshot.call_off is None,
         _NOT_ON_ROSTER: not takes_back and not item.invitee.row,
         _NOT_REGISTERED: not takes_back and not has_link,

@@ -37,6 +37,9 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
         "mailed_by_ringcentral",
         "pause",
         "called_off",
+        "answers",
+        "suppressed",
+        "next",
     ]
     assert (status["webinar"], status["counts"], status["heavy_calls"]) == (NAME, {"sent": 2}, 4)
     assert (status["session"]["webinar_id"], status["session"]["session_id"]) == (WEBINAR, SESSION)

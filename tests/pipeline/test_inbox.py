@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from onboarding.cli.terminal import NoProgress
 from onboarding.ledger import bounces, events
 from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.check import run_checks
+from onboarding.pipeline.hand_off import read_report
 from onboarding.pipeline.inbox import InboxReading, read_one, read_replies
+from onboarding.pipeline.target import find_target
 from tests.inbox import replies, reports
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
@@ -241,6 +244,11 @@ async def test_latest_answer_to_our_entry_holds(scene):
 
     assert [news.what for news in (*accepted.news, *declined.news)] == ["accepted", "declined"]
     assert late.news == ()
+    target = find_target(scene.config, NAME)
+    report, _ = read_report(scene.config, [target], scene.clock.now(), NoProgress())
+    assert {person.email: person.answer for person in report.webinars[0].people}[
+        GUEST
+    ] == "declined"
     assert {key: given.answer for key, given in (await scene.status()).answers.items()} == {
         GUEST: "declined"
     }
