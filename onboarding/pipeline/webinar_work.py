@@ -41,6 +41,7 @@ from onboarding.plan.call_budget import (
     find_reason,
     is_asked_for,
 )
+from onboarding.plan.entries_due import is_near
 from onboarding.ringcentral.errors import NotThere
 
 
@@ -138,10 +139,11 @@ async def load_known(services: Services, target: Target) -> Known:
     server = services.config.ringcentral.server
     look = await services.ledger.run(looks.load_look, find_look_key(server, target))
     seen = await find_seen_session(services, target)
-    upcoming = Upcoming()
-    if seen:
+    upcoming, now = Upcoming(), services.clock.now()
+    # Most webinars are far from all their entries: then no one's messages have to be looked at.
+    if seen and (target.schedule.send_after or is_near(target.schedule, seen.as_session(), now)):
         upcoming = await services.ledger.run(
-            load_upcoming, target.schedule, seen, services.clock.now(), look.listed_at
+            load_upcoming, target.schedule, seen, now, look.listed_at
         )
     return Known(target, look, seen, await find_pause(services, target), upcoming)
 

@@ -38,6 +38,12 @@ USE_UNTIL = timedelta(days=7)
 DECLINED_UNTIL = timedelta(hours=24)
 """From so long before the start, entries go also to people who have declined."""
 
+FARTHEST = timedelta(days=3)
+"""An entry is not farther than this from its time by the session's clock.
+
+That are the readers' clocks, a day of quiet hours, and the day that a run looks ahead.
+"""
+
 TOO_LATE = "too late"
 OVERTAKEN = "a later one was due at the same time"
 SESSION_OVER = "the session was over"
@@ -280,6 +286,21 @@ def _is_in_audience(entry: Entry, reader: Reader) -> bool:
             return reader.answer is None
         case roles:
             return reader.role in roles
+
+
+def is_near(schedule: Schedule, session: Session, now: datetime) -> bool:
+    """Whether an entry may be due now, or within a day, for a reader anywhere.
+
+    A cheap look at the schedule alone: far from all its times nothing has to be computed for each
+    person.
+    """
+    usual = [
+        entry.when.moment(session.start, session.end, session.time_zone)
+        for entry in schedule.entries
+    ]
+    # Until the end a person who is added late may still be due what others had long ago.
+    last = [max(session.end, moment) + FARTHEST + USE_UNTIL for moment in usual]
+    return any(moment - FARTHEST <= now <= until for moment, until in zip(usual, last, strict=True))
 
 
 def list_past(timetable: Timetable, zone: str) -> list[Entry]:

@@ -35,6 +35,7 @@ async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
             "heavy_calls",
             "notes",
             "pause",
+            "schedule",
         ]
         assert list(plan["register"]) == ["add", "update", "remove", "keep"]
         (added,) = plan["register"]["add"]

@@ -49,6 +49,7 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
             "name",
             "role",
             "kind",
+            "entry",
             "state",
             "at",
             "attempts",

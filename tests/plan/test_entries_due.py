@@ -17,6 +17,7 @@ from onboarding.plan.entries_due import (
     TOO_LATE,
     Reader,
     Timetable,
+    is_near,
     list_past,
     plan_entries,
 )
@@ -247,6 +248,31 @@ def test_send_after_moves_what_would_come_before_it():
     # Both were moved to the same moment, so none of them is the later one.
     due, missed = plan("2026-12-12T08:00", schedule=schedule)
     assert (due, missed) == (["material", "reminder@-7d 09:00"], {})
+
+
+@pytest.mark.parametrize(
+    ("now", "near"),
+    [
+        ("2026-12-01", False),
+        ("2026-12-05", True),
+        ("2026-12-17", True),
+        ("2026-12-28", True),
+        ("2026-12-29", False),
+    ],
+)
+def test_far_from_all_entries_nothing_has_to_be_computed(now, near):
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert is_near(FULL, SESSION, at) is near
+    assert not is_near(Schedule(), SESSION, at)
+
+
+@given(st.sampled_from(["Pacific/Auckland", "Europe/Berlin", "Pacific/Honolulu"]), st.data())
+def test_whatever_is_due_for_any_reader_is_near(zone, data):
+    schedule = Schedule(FULL.entries, data.draw(st.sampled_from([None, Quiet(time(9), time(8))])))
+    now = START + timedelta(hours=data.draw(st.integers(-24 * 20, 24 * 20)))
+    reader = replace(ADA, zone=zone, attendance=Attendance.JOINED)
+    if plan_entries(reader, timetable(now, schedule)).due:
+        assert is_near(schedule, SESSION, now)
 
 
 WHENS = ["-10d 09:00", "-3d", "-1d 09:00", "-2h", "-20m", "+5m", "end+1h", "end+1d 09:00"]
