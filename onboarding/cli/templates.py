@@ -65,12 +65,14 @@ PersonOption = Annotated[
         help="Whose message to send (default: the roster's first person).",
     ),
 ]
-KINDS = [kind for kind in Kind if not RULES[kind].template]
+NAMED_KINDS = [kind for kind in Kind if not RULES[kind].template]
 """Kinds that `--kind` can name. A scheduled message is named by its entry."""
 
 KindOption = Annotated[
     str,
-    typer.Option("--kind", metavar="KIND", help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}."),
+    typer.Option(
+        "--kind", metavar="KIND", help=f"{', '.join(NAMED_KINDS[:-1])} or {NAMED_KINDS[-1]}."
+    ),
 ]
 EntryOption = Annotated[
     str,
@@ -133,7 +135,7 @@ def send_test_command(
     person is registered, and nothing counts as sent.
     """
     config = options.load_config(config_file)
-    if entry and kind != KINDS[0]:
+    if entry and kind != NAMED_KINDS[0]:
         raise typer.BadParameter("Leave out one of --kind and --entry.", param_hint="--entry")
     recipient, message_kind = options.parse_recipient(to), _parse_kind(kind)
     options.warn_about_plaintext(config)
@@ -233,9 +235,11 @@ async def _make_preview(config: Config, target: Target) -> Preview:
 
 def _parse_kind(text: str) -> Kind:
     try:
-        return KINDS[KINDS.index(Kind(text))]
+        return NAMED_KINDS[NAMED_KINDS.index(Kind(text))]
     except ValueError:
-        message = f"Choose one of {', '.join(KINDS)}, or name a scheduled message with --entry."
+        message = (
+            f"Choose one of {', '.join(NAMED_KINDS)}, or name a scheduled message with --entry."
+        )
         raise typer.BadParameter(message, param_hint="--kind") from None
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_file
 
-MEGABYTE = 1_000_000
+MILLION = 1_000_000
 
-MOST_ATTACHED = 5 * MEGABYTE
+MOST_ATTACHED = 5 * MILLION
 """Bytes of all files of one message.
 
 Many servers refuse messages above 10 MB, and a file grows by a third on its way (RFC 2045 6.8).
@@ -57,7 +57,7 @@ PROGRAM = "it is a program, or starts one"
 SCRIPTED = "it can run a script when it is opened"
 MACROS = "it can hold macros"
 CLOSED = "what is in it can't be looked into"
-CALENDAR = "invitations carry the calendar entry already"
+CALENDAR_IS_THERE = "invitations carry the calendar entry already"
 
 REFUSED = {
     **dict.fromkeys(
@@ -82,7 +82,7 @@ REFUSED = {
         (".7z", ".rar", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".iso", ".img", ".cab", ".vhd"),
         CLOSED,
     ),
-    **dict.fromkeys((".ics", ".vcs"), CALENDAR),
+    **dict.fromkeys((".ics", ".vcs"), CALENDAR_IS_THERE),
 }
 """Endings that are refused, with the reason."""
 
@@ -129,8 +129,8 @@ def read_attachments(paths: Sequence[Path], folder: Path) -> tuple[Attachment, .
     size = sum(len(file.content) for file in files)
     if size > MOST_ATTACHED:
         raise ConfigurationError(
-            f"The attached files have {size / MEGABYTE:.1f} MB together; "
-            f"{MOST_ATTACHED // MEGABYTE} MB is the most.",
+            f"The attached files have {size / MILLION:.1f} MB together; "
+            f"{MOST_ATTACHED // MILLION} MB is the most.",
             hint="Put large files on the web, and write their address in the template.",
         )
     return files
@@ -147,11 +147,13 @@ def _find_repeated(names: Iterable[str]) -> str:
 
 def _read_attachment(path: Path, folder: Path) -> Attachment:
     if not _is_at_home(path, folder):
-        raise _refuse(path, f"it is a link that leads elsewhere, to {path.resolve()}", COPY_IT)
+        raise _make_refusal(
+            path, f"it is a link that leads elsewhere, to {path.resolve()}", COPY_IT
+        )
     try:
         status = path.stat()
     except OSError as error:
-        raise _refuse(path, f"{error.strerror}", "Check attach in [messages].") from error
+        raise _make_refusal(path, f"{error.strerror}", "Check attach in [messages].") from error
     # In the key: a file that was saved again is read again, by the next run.
     return _read_once(path, status.st_mtime_ns, status.st_size)
 
@@ -171,7 +173,7 @@ def _read_once(path: Path, _changed: int, _size: int) -> Attachment:
     try:
         content = read_file(path, MOST_ATTACHED)
     except OSError as error:
-        raise _refuse(path, f"{error.strerror}", "Check attach in [messages].") from error
+        raise _make_refusal(path, f"{error.strerror}", "Check attach in [messages].") from error
     media_type = _find_type(path, content)
     return Attachment(
         name=path.name,
@@ -185,21 +187,21 @@ def _read_once(path: Path, _changed: int, _size: int) -> Attachment:
 def _find_type(path: Path, content: bytes) -> str:
     """Find the media type. Raises `ConfigurationError` for a file that is not admitted."""
     if not path.name.isprintable():
-        raise _refuse(path, "its name has characters that can't be shown", "Rename it.")
+        raise _make_refusal(path, "its name has characters that can't be shown", "Rename it.")
     ending = path.suffix.lower()
     if reason := REFUSED.get(ending):
-        raise _refuse(path, reason, INSTEAD)
+        raise _make_refusal(path, reason, INSTEAD)
     if ending not in ADMITTED:
-        raise _refuse(path, "its type is not one of those that may be attached", INSTEAD)
+        raise _make_refusal(path, "its type is not one of those that may be attached", INSTEAD)
     if not content:
-        raise _refuse(path, "it is empty", "Save it again.")
+        raise _make_refusal(path, "it is empty", "Save it again.")
     if content.startswith(BEGINS_A_PROGRAM):
-        raise _refuse(path, PROGRAM, INSTEAD)
+        raise _make_refusal(path, PROGRAM, INSTEAD)
     media_type, beginnings = ADMITTED[ending]
     if not content.startswith(tuple(begin.encode("latin-1") for begin in beginnings)):
-        raise _refuse(path, f"its content is not that of a {ending} file", "Save it again.")
+        raise _make_refusal(path, f"its content is not that of a {ending} file", "Save it again.")
     if reason := _find_danger(ending, content):
-        raise _refuse(path, reason, INSTEAD)
+        raise _make_refusal(path, reason, INSTEAD)
     return media_type
 
 
@@ -254,7 +256,7 @@ def _find_danger_inside(ending: str, archive: zipfile.ZipFile, entry: zipfile.Zi
     with archive.open(entry) as opened:
         # Only the beginning: a few bytes may unpack to gigabytes.
         begins_a_program = opened.read(4).startswith(BEGINS_A_PROGRAM)
-    if begins_a_program or (inner in REFUSED and REFUSED[inner] is not CALENDAR):
+    if begins_a_program or (inner in REFUSED and REFUSED[inner] is not CALENDAR_IS_THERE):
         return f"it holds {printable_name(entry)}: {REFUSED.get(inner, PROGRAM)}"
     return CLOSED if inner == ".zip" else ""
 
@@ -264,5 +266,5 @@ def printable_name(entry: zipfile.ZipInfo) -> str:
     return "".join(letter for letter in entry.filename if letter.isprintable())[:80]
 
 
-def _refuse(path: Path, reason: str, hint: str) -> ConfigurationError:
+def _make_refusal(path: Path, reason: str, hint: str) -> ConfigurationError:
     return ConfigurationError(f"{path} can't be attached: {reason}.", hint=hint)

@@ -31,7 +31,7 @@ _MARK = "x-personal"
 CANCEL = "CANCEL"
 """The METHOD that takes an entry out of its reader's calendar (RFC 5546 3.2.5)."""
 
-METHODS = (*(method.value.upper() for method in CalendarMethod), CANCEL)
+ENTRY_METHODS = (*(method.value.upper() for method in CalendarMethod), CANCEL)
 
 
 class Occasion(NamedTuple):
@@ -67,14 +67,14 @@ def has_attendee(request: MessageRequest, brand: BrandSettings) -> bool:
     What is published names none (RFC 5546 3.2.1). An organizer can't be asked by themselves:
     calendars take such an entry for a meeting of their own, and show no button.
     """
-    return brand.calendar is CalendarMethod.REQUEST and not _is_same(
+    return brand.calendar is CalendarMethod.REQUEST and not _is_organizer(
         request.recipient, brand.organizer_address
     )
 
 
 # Asked several times for each message.
 @lru_cache(maxsize=256)
-def _is_same(recipient: str, organizer: str) -> bool:
+def _is_organizer(recipient: str, organizer: str) -> bool:
     return address_key(recipient) == address_key(organizer)
 
 

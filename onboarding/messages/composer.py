@@ -447,7 +447,8 @@ def make_template_set(
         brand=brand,
         templates=templates,
         frames={
-            method: make_frame(brand, method, logo, fixed) for method in (*calendar.METHODS, "")
+            method: make_frame(brand, method, logo, fixed)
+            for method in (*calendar.ENTRY_METHODS, "")
         },
         shown_brand=_brand_context(brand, logo),
         configured=frozenset(map(normal_key, brand.addresses)),

@@ -29,7 +29,7 @@ class Picture:
     subtype: str
 
 
-CALENDAR_FILE = "invite.ics"
+CALENDAR_FILE_NAME = "invite.ics"
 """The name that Outlook, Google and Apple give the file of an invitation."""
 
 LOGO_CID = "logo@letters"
@@ -209,13 +209,13 @@ def add_calendar(message: EmailMessage, method: str, entry: str) -> None:
     coding: dict[str, Any] = {"subtype": "calendar", "cte": "quoted-printable"}
     parameter = {"method": method}
     if method == PUBLISH:
-        message.add_attachment(entry, **coding, params=parameter, filename=CALENDAR_FILE)
+        message.add_attachment(entry, **coding, params=parameter, filename=CALENDAR_FILE_NAME)
         return
     # The last alternative is the one that a calendar program prefers (RFC 2046 5.1.4).
     message.add_alternative(entry, **coding, params=parameter)
-    message.add_attachment(entry, **coding, filename=CALENDAR_FILE)
+    message.add_attachment(entry, **coding, filename=CALENDAR_FILE_NAME)
     file = cast("list[MIMEPart]", message.get_payload())[-1]
-    file.replace_header("Content-Type", f'application/ics; name="{CALENDAR_FILE}"')
+    file.replace_header("Content-Type", f'application/ics; name="{CALENDAR_FILE_NAME}"')
 
 
 PUBLISH = CalendarMethod.PUBLISH.value.upper()

@@ -169,7 +169,7 @@ def compile_template(
             hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it.",
         )
     html, derived = _compile_html(source, folders, environments.html) if source else (None, "")
-    plain = _read_text(text, folders, environments.text) if text else derived
+    plain = _read_source(text, folders, environments.text) if text else derived
     try:
         return Template(
             name=name,
@@ -196,7 +196,7 @@ def _compile_html(file: Path, folders: Folders, environment: jinja2.Environment)
     return compile_source(file, folders, environment)
 
 
-def _read_text(file: Path, folders: Folders, environment: jinja2.Environment) -> str:
+def _read_source(file: Path, folders: Folders, environment: jinja2.Environment) -> str:
     """Return Jinja source of a text, with its shared parts in their place."""
     check_names(file, folders, environment)
     pieces = read_pieces(file, folders, environment)

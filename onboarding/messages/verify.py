@@ -29,7 +29,7 @@ PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
 The calendar only in messages of a kind that has one.
 """
 
-CALENDAR_FILE = "application/ics"
+CALENDAR_FILE_TYPE = "application/ics"
 """The calendar entry once more, for programs that open files only."""
 
 PUBLISHED = b"\r\nMETHOD:PUBLISH\r\n"
@@ -59,7 +59,7 @@ def find_violation(
             _check_owner(letter, guarded)
             or _check_header(fields, recipient)
             or _check_structure(leaves, letter)
-            or _check_files(attached, files)
+            or _verify_files(attached, files)
             or _check_fixed_fields(fields, letter, fixed)
             or _check_content(fields, leaves, letter, recipient, guarded, configured)
             or _check_file_headers(attached, guarded)
@@ -139,7 +139,7 @@ def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
 
 def _check_structure(leaves: Sequence[mime_parser.BodyPart], letter: MessageRequest) -> str:
     # Other parts may be there, such as the logo.
-    known = [leaf for leaf in leaves if leaf.content_type in (*PARTS, CALENDAR_FILE)]
+    known = [leaf for leaf in leaves if leaf.content_type in (*PARTS, CALENDAR_FILE_TYPE)]
     types = [leaf.content_type for leaf in known]
     if not RULES[letter.kind].has_calendar:
         right = types == list(PARTS)[:2]
@@ -147,7 +147,7 @@ def _check_structure(leaves: Sequence[mime_parser.BodyPart], letter: MessageRequ
     # What is published is a file alone (`mime.add_calendar`).
     if types == [*PARTS] and PUBLISHED in known[-1].body:
         return ""
-    if types != [*PARTS, CALENDAR_FILE]:
+    if types != [*PARTS, CALENDAR_FILE_TYPE]:
         return "it doesn't have one text, one HTML and one calendar part, and that as a file"
     entry, file = known[-2:]
     # In the same bytes, so that whatever is true of the one is true of the other.
@@ -163,7 +163,7 @@ def _split_files(
     return leaves[:end], leaves[end:]
 
 
-def _check_files(attached: Sequence[mime_parser.BodyPart], files: Sequence[Attachment]) -> str:
+def _verify_files(attached: Sequence[mime_parser.BodyPart], files: Sequence[Attachment]) -> str:
     for part, file in zip(attached, files, strict=False):
         # As encoded: to decode megabytes for each reader would take longer than all other checks.
         same = part.encoding == "base64" and part.body.rstrip() == file.encoded.rstrip()
@@ -229,7 +229,7 @@ def _check_content(
     shown = {part: _as_displayed(part, content) for part, content in contents.items()}
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
     # Before what is foreign: one's own link with something behind it would be called another's.
-    if missing := _find_missing(shown, own, letter):
+    if missing := _check_own_parts(shown, own, letter):
         return missing
     texts = {"header": _header_text(fields, leaves)}
     texts |= {f"{part} part": text for part, text in shown.items()}
@@ -244,7 +244,7 @@ def _check_content(
     return "its HTML part holds a link that mail may not hold" if odd else ""
 
 
-def _find_missing(shown: Mapping[str, bytes], own: bytes, letter: MessageRequest) -> str:
+def _check_own_parts(shown: Mapping[str, bytes], own: bytes, letter: MessageRequest) -> str:
     """Say which part lacks what makes it this person's; empty if none does."""
     if own and (part := _find_part_without(own, shown, letter)):
         return f"its {part} part lacks this person's join link"

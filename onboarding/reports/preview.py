@@ -148,13 +148,13 @@ def parse_for_page(message: Message) -> ParsedMessage:
         text=parts["text/plain"].get_content(),
         html=parts["text/html"].get_content(),
         # Not all kinds carry an entry.
-        calendar=_read_text(parts.get("text/calendar")),
+        calendar=_read_calendar(parts.get("text/calendar")),
         pictures={str(part["Content-ID"]).strip("<>"): _data_url(part) for part in pictures},
         size=len(message.body),
     )
 
 
-def _read_text(part: EmailMessage | None) -> str:
+def _read_calendar(part: EmailMessage | None) -> str:
     return part.get_content().replace("\r\n", "\n") if part else ""
 
 
