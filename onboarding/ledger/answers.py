@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.deliveries import DeliveryRecord, build_record, select_deliveries
 from onboarding.ledger.events import record_event
 from onboarding.ledger.schema import REAL, answers, deliveries
+from onboarding.ledger.sql import insert
 from onboarding.model.answers import Answer, PersonAnswer
 
 

@@ -13,12 +13,12 @@ from datetime import datetime
 from types import MappingProxyType
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger import looks
 from onboarding.ledger.deliveries import DeliveryRecord, build_record, move, select_deliveries
 from onboarding.ledger.events import record_event
 from onboarding.ledger.schema import REAL, deliveries, handled_replies, suppressed_addresses
+from onboarding.ledger.sql import insert
 from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from onboarding.ledger import sql
 from onboarding.ledger.schema import cached_colleagues, cached_webinars
 from onboarding.model.people import Colleague, LinkedUser
 
@@ -18,6 +19,7 @@ def store_colleagues(
     connection: sa.Connection, server: str, colleagues: Collection[Colleague], now: datetime
 ) -> None:
     """Replace what is known of a server's directory."""
+    sql.lock(connection, f"directory {server}")
     # Replaced as a whole: a colleague who has left the company must not be found again.
     connection.execute(cached_colleagues.delete().where(cached_colleagues.c.server == server))
     # By ids: if a page shifts while the directory is read, the same colleague comes twice.
@@ -66,16 +68,10 @@ def store_webinar_facts(
     connection: sa.Connection, server: str, webinar_id: str, facts: Mapping[str, Any], now: datetime
 ) -> None:
     """Replace what is known of a webinar."""
-    connection.execute(
-        cached_webinars.delete().where(
-            cached_webinars.c.server == server, cached_webinars.c.webinar_id == webinar_id
-        )
-    )
-    connection.execute(
-        cached_webinars.insert().values(
-            server=server, webinar_id=webinar_id, facts=dict(facts), fetched_at=now
-        )
-    )
+    key = {"server": server, "webinar_id": webinar_id}
+    values = {"facts": dict(facts), "fetched_at": now}
+    stored = sql.insert(cached_webinars).values(**key, **values)
+    connection.execute(stored.on_conflict_do_update(index_elements=list(key), set_=values))
 
 
 def remove_outdated(connection: sa.Connection, before: datetime) -> None:

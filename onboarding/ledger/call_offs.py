@@ -7,12 +7,12 @@ is left that its people must not get.
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.deliveries import is_queued, move
 from onboarding.ledger.events import WHOLE_SESSION, record_act
 from onboarding.ledger.operator_actions import CANCELLING
 from onboarding.ledger.schema import called_off, deliveries, registrations
+from onboarding.ledger.sql import insert
 from onboarding.model.deliveries import State
 from onboarding.model.registrations import Standing
 from onboarding.model.sessions import CALLED_OFF, CallOff

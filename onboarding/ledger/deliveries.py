@@ -138,7 +138,9 @@ def claim(
     """
     claimable = (*is_queued(session, rehearsal=rehearsal), *_is_claimable(now, only))
     oldest = sa.select(deliveries.c.id).where(*claimable).order_by(*_OLDEST_FIRST).limit(most)
-    ids = connection.execute(oldest).scalars().all()
+    # What another process is just claiming is left to it. SQLite has no such words, and needs none:
+    # its transactions that write come one after the other.
+    ids = connection.execute(oldest.with_for_update(skip_locked=True)).scalars().all()
     if not ids:
         return []
     # Read again and not RETURNING: SQLite gives its rows in no certain order
@@ -359,13 +361,13 @@ def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
     )
 
 
-_BATCH = sql.batch_rows(*_Row._fields)
+_BATCH = sql.batch_rows({name: deliveries.c[name].type for name in _Row._fields})
 _CREATE = deliveries.insert().from_select(list(_Row._fields), sa.select(*_BATCH.c))
 
 
 @cache
 def _compile_insert(dialect: sa.Dialect) -> str:
-    """Compile the statement once: SQLAlchemy needs more time for each row than SQLite."""
+    """Compile the statement once: SQLAlchemy needs more time for each row than a database."""
     return str(_CREATE.compile(dialect=dialect))
 
 

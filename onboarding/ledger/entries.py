@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.events import record_events
 from onboarding.ledger.schema import entries_seen, skipped_entries
+from onboarding.ledger.sql import insert
 
 SKIPPED = "skipped"
 """The event of an entry that a person does not get, because it was missed."""

@@ -290,18 +290,20 @@ def _blank_mentions(connection: sa.Connection, person: KnownPerson) -> int:
 def _blank_column(
     connection: sa.Connection, table: sa.Table, name: str, pattern: re.Pattern[str]
 ) -> int:
-    # The one key that all these tables have; some have a key of several columns.
-    number: sa.ColumnClause[int] = sa.literal_column("rowid")
+    is_json = isinstance(table.c[name].type, sa.JSON)
     # As text, also where it is JSON: what is replaced stands within one of its strings.
-    column = sa.type_coerce(table.c[name], sa.Text)
-    query = sa.select(number.label("number"), column.label("text")).select_from(table)
-    rows = connection.execute(query.where(column != "")).all()
-    texts = {row.number: _write_out(row.text) for row in rows}
-    named = {place: text for place, text in texts.items() if pattern.search(text)}
-    for place, text in named.items():
-        values = {table.c[name]: sa.literal(pattern.sub(GONE, text), sa.Text)}
-        connection.execute(table.update().where(number == place).values(values))
-    return len(named)
+    column = sa.cast(table.c[name], sa.Text)
+    query = sa.select(column.label("text"), *table.primary_key)
+    count = 0
+    for text, *key in connection.execute(query.where(column != "")).all():
+        blanked = pattern.sub(GONE, _write_out(text))
+        if blanked == _write_out(text):
+            continue
+        is_row = [part == value for part, value in zip(table.primary_key, key, strict=True)]
+        value = json.loads(blanked) if is_json else blanked
+        connection.execute(table.update().where(*is_row).values({name: value}))
+        count += 1
+    return count
 
 
 def _write_out(text: str) -> str:

@@ -7,8 +7,8 @@ Losing a row costs no more than reading again: what was dealt with is known by i
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
+from onboarding.ledger import sql
 from onboarding.ledger.schema import inbox_positions
 
 
@@ -30,6 +30,8 @@ def store_position(
 
 def store_fault(connection: sa.Connection, mailbox: str, fault: str, now: datetime) -> bool:
     """Store why a mailbox can't be read; empty if it can. Returns whether that is news."""
+    # Of two processes that find a fault, one tells it.
+    sql.lock(connection, f"mailbox {mailbox}")
     query = sa.select(inbox_positions.c.fault).where(inbox_positions.c.mailbox == mailbox)
     if (connection.execute(query).scalar() or "") == fault:
         return False
@@ -38,5 +40,5 @@ def store_fault(connection: sa.Connection, mailbox: str, fault: str, now: dateti
 
 
 def _store_values(connection: sa.Connection, mailbox: str, values: dict[str, object]) -> None:
-    stored = insert(inbox_positions).values({"mailbox": mailbox, **values})
+    stored = sql.insert(inbox_positions).values({"mailbox": mailbox, **values})
     connection.execute(stored.on_conflict_do_update(index_elements=["mailbox"], set_=values))

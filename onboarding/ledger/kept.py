@@ -90,31 +90,40 @@ def store_copies(
     driver = sql.driver(connection)
     digests = [part.digest for part in parts]
     # Asked each time: another process may have removed the parts that no message had.
-    known = {row[0] for row in driver.execute(_find_statement(len(digests)), digests)}
+    mark = sql.mark(connection.dialect)
+    find = _find_statement(connection.dialect, len(digests))
+    known = {row[0] for row in driver.execute(find, digests)}
     new = [part for part in parts if part.digest not in known]
     if new:
-        driver.execute(_insert_statement(kept_parts, len(new)), list(chain(*new)))
-    driver.execute(_insert_statement(kept_messages, len(rows)), list(chain(*rows)))
+        driver.execute(_insert_statement(kept_parts, mark, len(new)), list(chain(*new)))
+    driver.execute(_insert_statement(kept_messages, mark, len(rows)), list(chain(*rows)))
 
 
 @lru_cache(maxsize=64)
-def _find_statement(count: int) -> str:
-    marks = ", ".join("?" * count)
-    return f"SELECT digest FROM kept_parts WHERE digest IN ({marks})"  # noqa: S608 -- only marks
+def _find_statement(dialect: sa.Dialect, count: int) -> str:
+    marks: list[sa.BindParameter[str]] = [
+        sa.bindparam(f"digest_{number}") for number in range(count)
+    ]
+    found = sa.select(kept_parts.c.digest).where(kept_parts.c.digest.in_(marks))
+    # Locked, so that `remove_unused_parts` waits until the message that needs the part is there.
+    return str(found.with_for_update(read=True, key_share=True).compile(dialect=dialect))
 
 
 @lru_cache(maxsize=64)
-def _insert_statement(table: sa.Table, rows: int) -> str:
-    """Write the statement that inserts so many rows.
+def _insert_statement(table: sa.Table, mark: str, rows: int) -> str:
+    """Write the statement that inserts so many rows, each in place of the one with its key.
 
     With a parameter for each value: as one JSON text (`sql.pack`) SQLite would read through each
     long message once for every column.
     """
     # At most `store.GROUP` rows come at once: far below SQLite's default of 32,766 parameters.
-    marks = ", ".join("?" * len(table.columns))
+    marks = ", ".join([mark] * len(table.columns))
     values = ", ".join([f"({marks})"] * rows)
-    into = f"{table.name} VALUES {values}"
-    return f"INSERT OR REPLACE INTO {into}"
+    (key,) = table.primary_key
+    names = [column.name for column in table.columns if column is not key]
+    latest = ", ".join(f"{name} = excluded.{name}" for name in names)
+    into = f"{table.name} VALUES {values} ON CONFLICT ({key.name})"
+    return f"INSERT INTO {into} DO UPDATE SET {latest}"
 
 
 def list_kept(connection: sa.Connection, session: int, key: str) -> Sequence[KeptMessage]:
@@ -182,6 +191,8 @@ def remove_all_kept(connection: sa.Connection) -> int:
 
 def remove_unused_parts(connection: sa.Connection) -> None:
     """Remove the parts that no message has any more. Reads through all messages."""
+    # A message that is just being stored with a part is waited for, and then seen.
+    sql.lock_table(connection, kept_parts)
     used = sa.union(sa.select(kept_messages.c.html), sa.select(kept_messages.c.lines))
     connection.execute(kept_parts.delete().where(kept_parts.c.digest.not_in(used)))
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import psutil
 import sqlalchemy as sa
 
+from onboarding.ledger import sql
 from onboarding.ledger.schema import leases
 
 TERM = timedelta(seconds=60)
@@ -64,7 +65,10 @@ def new_holder() -> Holder:
 
 def acquire(connection: sa.Connection, name: str, holder: Holder, now: datetime) -> Lease | None:
     """Take a lease, even a dead holder's. Returns None, or the lease of a holder that lives."""
-    current = _find_lease(connection, name)
+    # Two that find no lease must not both insert one.
+    sql.lock(connection, f"lease {name}")
+    # And a holder that renews at the same time either comes first and is seen, or finds no row.
+    current = _find_lease(connection, name, for_update=True)
     if current and current.holder != holder and is_alive(current.holder, current.until, now):
         # Refused. But a term that a wrong clock made too long now ends after one term of ours.
         _shorten(connection, name, current, now)
@@ -97,6 +101,11 @@ def _shorten(connection: sa.Connection, name: str, lease: Lease, now: datetime) 
             .where(leases.c.name == name, leases.c.holder == lease.holder.name)
             .values(until=now + TERM)
         )
+
+
+def lock_leases(connection: sa.Connection) -> None:
+    """Let no lease be taken or renewed until the transaction ends."""
+    sql.lock_table(connection, leases)
 
 
 def renew(connection: sa.Connection, name: str, holder: Holder, now: datetime) -> bool:
@@ -147,8 +156,9 @@ def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:
     return now < until
 
 
-def _find_lease(connection: sa.Connection, name: str) -> Lease | None:
-    row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
+def _find_lease(connection: sa.Connection, name: str, *, for_update: bool = False) -> Lease | None:
+    query = sa.select(leases).where(leases.c.name == name)
+    row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
     return _build_lease(row) if row else None
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.schema import (
     REAL,
@@ -20,6 +19,7 @@ from onboarding.ledger.schema import (
     registrations,
     sessions,
 )
+from onboarding.ledger.sql import insert
 from onboarding.model.deliveries import State
 from onboarding.model.looks import Look
 from onboarding.model.registrations import Standing

@@ -30,6 +30,9 @@ CANCELLING = [kind for kind in Kind if clears_facts(kind)]
 """Kinds that a session which is called off still sends."""
 
 
+_MAY_BE_ON_ITS_WAY = TELLS_FACTS & deliveries.c.state.in_([State.SENDING, State.IN_DOUBT])
+
+
 def resolve_sent(
     connection: sa.Connection,
     session: int,
@@ -133,9 +136,8 @@ def queue_resends(
         sa.select(
             deliveries.c.key,
             sa.func.max(deliveries.c.number).label("latest"),
-            sa.func.max(
-                TELLS_FACTS & deliveries.c.state.in_([State.SENDING, State.IN_DOUBT])
-            ).label("on_way"),
+            # A number: PostgreSQL has no greatest of true and false.
+            sa.func.max(sa.case((_MAY_BE_ON_ITS_WAY, 1), else_=0)).label("on_way"),
         )
         .where(deliveries.c.session == session, REAL)
         .group_by(deliveries.c.key)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.schema import pauses
+from onboarding.ledger.sql import insert
 from onboarding.model.pauses import Pause
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
+from onboarding.ledger import sql
 from onboarding.ledger.schema import limits, paces
+from onboarding.ledger.sql import insert
 from onboarding.model.ports import LONGEST_WINDOW, MOST_CALLS, RateLimitStatus
 
 DEFAULT_WINDOW = 60.0
@@ -41,6 +42,7 @@ def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime)
     `most` calls per window are believed until an answer says otherwise. The limit is kept for a
     window that begins at any time, because we don't know when RingCentral's windows begin.
     """
+    sql.lock(connection, f"limit {name}")
     limit = _load_limit(connection, name, now)
     if limit is None:
         _insert_limit(connection, name, most, now)
@@ -57,6 +59,7 @@ def update_limit(
     connection: sa.Connection, name: str, status: RateLimitStatus, now: datetime
 ) -> None:
     """Correct a limit by what an answer said; there is none before a call was reserved."""
+    sql.lock(connection, f"limit {name}")
     limit = _load_limit(connection, name, now)
     if limit is not None:
         _store_limit(connection, name, limit.as_corrected(status, now))
@@ -69,6 +72,7 @@ def reserve_send(connection: sa.Connection, name: str, rate: SendRate, now: date
     together than `rate.interval`, so no window of any length holds a burst. The cap counts by the
     hour, so a message counts against it for 24 to 25 hours.
     """
+    sql.lock(connection, f"pace {name}")
     pace = _load_pace(connection, name, rate, now)
     wait = pace.time_to_wait(rate, now)
     if not wait:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +23,6 @@ from sqlalchemy.exc import DBAPIError
 from onboarding.errors import ConfigurationError, OnboardingError, TryLater
 from onboarding.ledger.errors import DENIED, as_read_error, result_code
 from onboarding.ledger.migrations import Version, find_version, upgrade
-from onboarding.ledger.sql import driver
 from onboarding.ledger.store import BUSY_SECONDS, open_engine
 from onboarding.model.ports import Progress
 
@@ -208,12 +207,16 @@ def _query_upgraded(connection: sa.Connection, statement: Callable[[sa.Connectio
     try:
         with engine.connect() as copy:
             # In memory: a copy on the disk would be one more file with people in it.
-            driver(connection).backup(driver(copy))
+            _file_of(connection).backup(_file_of(copy))
             with copy.begin():
                 upgrade(copy)
                 return statement(copy)
     finally:
         engine.dispose()
+
+
+def _file_of(connection: sa.Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 # Kept, because SQLAlchemy compiles a statement once for each engine: a page of the console would

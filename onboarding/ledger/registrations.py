@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger import events
 from onboarding.ledger.schema import events as history
 from onboarding.ledger.schema import registrations
+from onboarding.ledger.sql import insert
 from onboarding.model.people import Invitee, LinkedUser, Role
 from onboarding.model.registrations import ManagedRegistration, Standing, registration_key
 

@@ -9,10 +9,10 @@ from datetime import datetime
 from types import MappingProxyType
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.events import record_act
 from onboarding.ledger.schema import replacements
+from onboarding.ledger.sql import insert
 
 REPLACE = "replace"
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.events import WHOLE_SESSION, record_act
 from onboarding.ledger.schema import approvals, reviewed_messages, reviews, sessions
+from onboarding.ledger.sql import insert
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.reviews import SHOWN_DIGITS, Approved, ReviewedMessage, SessionFacts

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from onboarding.ledger import cache
+from onboarding.ledger import cache, sql
 from onboarding.ledger.schema import problems, sessions
 from onboarding.model.people import Problem
 from onboarding.model.sessions import Session, SessionKey, SessionStatus
@@ -63,7 +63,9 @@ def upsert(connection: sa.Connection, session: Session) -> int:
     # Updated and never replaced: a REPLACE would remove the row, and by CASCADE all its people.
     updated = connection.execute(sessions.update().where(*this_session).values(facts))
     if not updated.rowcount:
-        connection.execute(sessions.insert().values(**_key_columns(session.key), **facts))
+        new = sql.insert(sessions).values(**_key_columns(session.key), **facts)
+        # Another process may just have inserted it, with the same facts.
+        connection.execute(new.on_conflict_do_nothing())
     number = sa.select(sessions.c.id).where(*this_session)
     return int(connection.execute(number).scalar_one())
 

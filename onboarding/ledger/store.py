@@ -23,10 +23,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError
+from onboarding.ledger import sql
 from onboarding.ledger.backups import back_up_before
 from onboarding.ledger.errors import LOCKED, as_write_error, result_code
 from onboarding.ledger.migrations import upgrade
-from onboarding.ledger.sql import driver, is_autocommit
+from onboarding.ledger.sql import is_autocommit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -290,9 +291,7 @@ def open_engine(path: Path, patience: float) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # IMMEDIATE: a guarded write must read and write under one lock, or two processes could both
-        # pass its guard.
-        driver(connection).execute("BEGIN IMMEDIATE")
+        sql.begin(connection)
 
     return engine
 

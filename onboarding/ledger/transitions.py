@@ -8,11 +8,10 @@ the events (`schema`). What changes many deliveries by one rule is in `deliverie
 decides in `operator_actions`.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -38,7 +37,7 @@ class TransitionWrite(NamedTuple):
 
     `queued` and `sending` are the attempts at which it may start from that state (None: not from
     there). `holder` is the run that has claimed it, `keeper` the run that holds it afterwards.
-    Times are as SQLite stores them; a column that is None stays as it was.
+    Times are from `encode_time`; a column that is None stays as it was.
     """
 
     id: int
@@ -192,18 +191,18 @@ def _write_rows(connection: sa.Connection, writes: Sequence[TransitionWrite]) ->
         # UPDATE ... FROM takes any of two rows for one delivery, and would lose the other without
         # an error.
         raise GuardFailed
-    if _count_guarded(driver, group, batch) == len(writes):
+    if _count_guarded(connection, group, batch) == len(writes):
         return [True] * len(writes)
     # No guard failed, but some rows are gone (their session was removed): those were not written.
     written = {row[0] for row in driver.execute(existing, batch)}
     return [write.id in written for write in writes]
 
 
-def _count_guarded(driver: sqlite3.Connection, group: str, batch: tuple[str]) -> int:
+def _count_guarded(connection: sa.Connection, group: str, batch: tuple[str]) -> int:
     """Write a group and count the rows that were there. Raises GuardFailed if a guard failed."""
     try:
-        return driver.execute(group, batch).rowcount
-    except sqlite3.IntegrityError as error:
+        return sql.driver(connection).execute(group, batch).rowcount
+    except sql.integrity_error(connection) as error:
         raise GuardFailed from error
 
 
@@ -214,7 +213,12 @@ def _join_words(*words: str) -> str:
 _COLUMNS = TransitionWrite._fields.index("copy")
 """The fields before this one are columns of `deliveries`; a copy is stored beside them."""
 
-_WRITES = sql.batch_rows(*TransitionWrite._fields[:_COLUMNS])
+_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    **{column.name: column.type for column in deliveries.c},
+    **dict.fromkeys(("queued", "sending"), sa.Integer()),
+    **dict.fromkeys(("detail", "keeper"), sa.Text()),
+}
+_WRITES = sql.batch_rows({name: _TYPES[name] for name in TransitionWrite._fields[:_COLUMNS]})
 
 
 def _is_in(state: State) -> sa.ColumnElement[bool]:

@@ -92,6 +92,7 @@ def _forget(
     connection: sa.Connection, *, email: str, rosters: OnRosters, now: datetime
 ) -> Forgotten:
     """Forget a person in one transaction with the checks, so that no run begins between them."""
+    leases.lock_leases(connection)
     person = forget.find_person(connection, email)
     obstacles = (
         _find_row(rosters, person, email),

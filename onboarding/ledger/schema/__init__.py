@@ -4,6 +4,8 @@ State is in `deliveries` and `registrations`, history in the append-only `events
 `migrations/` brings a ledger to these tables; a test compares them.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from onboarding.ledger.schema.base import metadata
@@ -138,6 +140,11 @@ HELD = deliveries.c.holder != sa.literal_column("''")
 # The words of `UNDER_WAY`. They are fixed in every ledger's index: a change needs a migration.
 _OPEN = REAL & deliveries.c.state.in_(["queued", "sending"])
 
+
+def _partial(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 # Promise 3, kept by the database itself: a mailbox never has two messages under way, nor two with
 # the same number. A scheduled message blocks only its own entry.
 sa.Index(
@@ -146,7 +153,7 @@ sa.Index(
     deliveries.c.key,
     deliveries.c.entry,
     unique=True,
-    sqlite_where=_OPEN,
+    **_partial(_OPEN),
 )
 # And an entry goes once to a person for one start of the session. What was superseded never left.
 sa.Index(
@@ -156,9 +163,11 @@ sa.Index(
     deliveries.c.entry,
     deliveries.c.start,
     unique=True,
-    sqlite_where=REAL
-    & (deliveries.c.entry != sa.literal_column("''"))
-    & (deliveries.c.state != "superseded"),
+    **_partial(
+        REAL
+        & (deliveries.c.entry != sa.literal_column("''"))
+        & (deliveries.c.state != "superseded")
+    ),
 )
 sa.Index(
     "uq_deliveries_number",
@@ -166,11 +175,11 @@ sa.Index(
     deliveries.c.key,
     deliveries.c.number,
     unique=True,
-    sqlite_where=REAL,
+    **_partial(REAL),
 )
 # For `claim`, which looks for the oldest again after each chunk.
 sa.Index("ix_deliveries_due", deliveries.c.session, deliveries.c.state, deliveries.c.due_at)
-sa.Index("ix_deliveries_holder", deliveries.c.holder, sqlite_where=HELD)
+sa.Index("ix_deliveries_holder", deliveries.c.holder, **_partial(HELD))
 # An answer from a calendar names nothing but the entry's UID.
 sa.Index("ix_deliveries_uid", deliveries.c.uid)
 
