@@ -200,11 +200,16 @@ def status_json(status: Status) -> dict[str, Any]:
         "pause": _pause_json(status.pause),
         "called_off": _call_off_json(status.call_off),
         "answers": [
-            {"email": key, "answer": given.answer, "at": given.stamp.isoformat()}
+            {
+                "email": status.written_address(key),
+                "answer": given.answer,
+                "at": given.stamp.isoformat(),
+            }
             for key, given in status.answers.items()
         ],
         "suppressed": [
-            {"email": key, "reason": reason} for key, reason in status.suppressed.items()
+            {"email": status.written_address(key), "reason": reason}
+            for key, reason in status.suppressed.items()
         ],
         "next": [_next_json(person) for person in status.upcoming.people if person.entries.next],
     }
