@@ -154,18 +154,10 @@ def _read_entries(
 
 def _parse_key(key: str, value: Any, folder: Path) -> list[Entry]:
     """Read the entries of one key: a time, a list of times, or a table."""
-    if not NAME.fullmatch(key):
-        raise ValueError("A key is of lower-case letters, digits, - and _.")
-    if key in [*Kind]:
-        raise ValueError(f"{key} is a kind of message, so no entry can have this name.")
-    table = value if isinstance(value, Mapping) else {"when": value}
-    if unknown := next((name for name in table if name not in ENTRY_KEYS), None):
-        raise ValueError(f"Unknown key {printable(unknown)}. {_suggest(unknown, ENTRY_KEYS)}")
-    if "when" not in table:
-        raise ValueError('It has no time. Add when = "-1d 09:00".')
+    table = _parse_table(key, value)
     written = table["when"]
     is_list = isinstance(written, Sequence) and not isinstance(written, str)
-    times = [_parse_time(key, item) for item in (written if is_list else [written])]
+    times = [_parse_time(key, when) for when in (written if is_list else [written])]
     template = _parse_template(table.get("template", key))
     to = _parse_recipients(table.get("to", Audience.ALL.value))
     attach = tuple(folder / _as_text(name) for name in _as_list(table.get("attach", [])))
@@ -178,6 +170,22 @@ def _parse_key(key: str, value: Any, folder: Path) -> list[Entry]:
     for entry in entries:
         _check_attendance(entry)
     return entries
+
+
+def _parse_table(key: str, value: Any) -> Mapping[str, Any]:
+    """Check the names of a key and of its table; a time or a list of times is a table's `when`."""
+    if not NAME.fullmatch(key):
+        raise ValueError("A key is of lower-case letters, digits, - and _.")
+    # Tables and pages name a message by its entry or its kind, so no entry may look like a kind.
+    if key in [*Kind]:
+        raise ValueError(f"{key} is a kind of message, so no entry can have this name.")
+    table = value if isinstance(value, Mapping) else {"when": value}
+    if unknown := next((name for name in table if name not in ENTRY_KEYS), None):
+        hint = _suggest(unknown, ENTRY_KEYS)
+        raise ValueError(f"Unknown key {printable(unknown)}. {hint}".strip())
+    if "when" not in table:
+        raise ValueError('It has no time. Add when = "-1d 09:00".')
+    return table
 
 
 def _check_attached(entries: Sequence[Entry], folder: Path) -> None:

@@ -242,7 +242,7 @@ def _find_fate(due: DueEntry, reader: Reader, timetable: Timetable) -> _Fate:
     if due.due_at > now:
         is_lost = timetable.is_over and not entry.is_after_end
         return _Fate.NONE if is_lost else _Fate.UPCOMING
-    # No reminder of what a person does not know yet, nor to whom it does not go as things are.
+    # No reminder of what a person does not know yet, and none to a person it is not meant for.
     if reader.invited_at is None or not _is_in_audience(entry, reader):
         return _Fate.NONE
     if entry.is_after_end:

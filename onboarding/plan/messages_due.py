@@ -79,7 +79,7 @@ def _hold_first_message(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     if begin is None or begin <= snapshot.now:
         return item
     reason = f"not before {format_in_zone(begin, snapshot.session.time_zone)} (send_after)"
-    # Not adopted yet either: the later run decides about them anew.
+    # Not adopted yet either: a later run decides about them again.
     return replace(item, mail=None, mail_reason=reason, adopted=False, skip=SkipCode.SEND_AFTER)
 
 

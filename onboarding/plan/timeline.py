@@ -47,5 +47,5 @@ def _build_row(
 
 
 def describe_recipients(to: Recipients) -> str:
-    """Say to whom an entry goes, as config.toml has it."""
+    """Say to which people an entry goes, as config.toml has it."""
     return to.value if not isinstance(to, frozenset) else ", ".join(sorted(to))
