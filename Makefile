@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench pictures screenshots lock clean
+.PHONY: help demo test fortnight lint format bench pictures screenshots lock clean
 
 help:  ## this list
 	@grep -E "^[a-z-]+:.*##" $(MAKEFILE_LIST) | sed -E "s/:.*## /\t/" | expand -t 14
@@ -17,6 +17,11 @@ demo: $(VENV)/.run  ## run the whole way once, on loopback, with a sample roster
 
 test: $(VENV)/.dev  ## run all tests (PYTEST="-k name" narrows them)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
+
+fortnight: $(VENV)/.dev  ## two weeks of cron with outages and kills, for many seeds (SEEDS=1-200)
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest --numprocesses auto tests/pipeline/test_fortnight.py
+
+SEEDS ?= 1-100
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict and the room rule
 	$(BIN)/ruff check .

@@ -1,5 +1,8 @@
 """An SMTP server that records every message it takes, and kills the sender at a given moment.
 
+It may have a `Trouble`, as real servers have. With `log` it writes what Postfix would of each
+message that it takes.
+
 A moment is something that the server sees or does: a greeting, a command, a piece of a body, the
 final dot, and the time just after it has answered one of them. So tests kill at chosen places, and
 wait for nothing.
@@ -13,10 +16,34 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
 
 MESSAGE_ID = re.compile(rb"^Message-ID: *(<[^>]+>)", re.IGNORECASE | re.MULTILINE)
 FINAL_DOT = b"\r\n.\r\n"
+RECIPIENT = re.compile(rb"RCPT TO:<([^>]*)>", re.IGNORECASE)
 ANSWERS = {b"EHLO": b"250-mail.example\r\n250-PIPELINING\r\n250 8BITMIME", b"QUIT": b"221 bye"}
+
+
+class Trouble(Enum):
+    """What is wrong with the server."""
+
+    DOWN = auto()
+    """It greets with a 421, and closes."""
+    DEFERS = auto()
+    """It answers every recipient with a 451."""
+    CUTS = auto()
+    """It closes the connection within the body, and takes nothing."""
+    LOSES = auto()
+    """It takes the message, and closes before it has answered the final dot."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """One message that was taken."""
+
+    recipient: str
+    content: bytes = field(repr=False)
 
 
 @dataclass
@@ -25,8 +52,11 @@ class Recorder:
 
     port: int = 0
     taken: Counter[str] = field(default_factory=Counter)
+    received: list[Received] = field(default_factory=list)
     victim: int = 0
     moments: int = 0
+    trouble: Trouble | None = None
+    log: Path | None = None
 
     def aim(self, victim: int, moments: int) -> None:
         """Kill this process at the n-th moment from now on."""
@@ -38,23 +68,61 @@ class Recorder:
             os.kill(self.victim, signal.SIGKILL)
             self.victim = 0
 
+    def take(self, recipient: str, content: bytes) -> None:
+        """Take a message: from here on it is in the recipient's mailbox."""
+        message_id = name_of(content)
+        self.taken[message_id] += 1
+        self.received.append(Received(recipient, content))
+        if self.log:
+            line = "Mar  1 12:00:00 mail postfix/"
+            queue_id = f"4Xk{len(self.received):07d}"
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(
+                    f"{line}cleanup[11]: {queue_id}: message-id={message_id}\n"
+                    f"{line}qmgr[12]: {queue_id}: from=<e@example.com>, size=1, nrcpt=1 "
+                    "(queue active)\n"
+                )
+
 
 async def converse(
     server: Recorder, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Serve one connection. What a dead sender had sent is still read, as by a real server."""
+    if server.trouble is Trouble.DOWN:
+        writer.write(b"421 4.3.2 mail.example is down\r\n")
+        return
     writer.write(b"220 mail.example\r\n")
     server.moment()
+    recipient = ""
     while line := await reader.readline():
         server.moment()
         verb = line[:4].upper()
-        writer.write(ANSWERS.get(verb, b"354 go on" if verb == b"DATA" else b"250 fine") + b"\r\n")
+        if found := RECIPIENT.match(line):
+            recipient = "" if server.trouble is Trouble.DEFERS else found[1].decode()
+        has_refused = verb in {b"RCPT", b"DATA"} and not recipient
+        writer.write(_answer(verb, has_refused=has_refused) + b"\r\n")
         server.moment()
-        if verb == b"DATA":
-            server.taken[name_of(await body(server, reader))] += 1
-            server.moment()
-            writer.write(f"250 queued as {sum(server.taken.values())}\r\n".encode())
-            server.moment()
+        if verb == b"DATA" and not has_refused:
+            await _take_message(server, reader, writer, recipient)
+
+
+def _answer(verb: bytes, *, has_refused: bool) -> bytes:
+    if has_refused:
+        return b"451 4.3.0 later" if verb == b"RCPT" else b"554 5.5.1 no valid recipients"
+    return ANSWERS.get(verb, b"354 go on" if verb == b"DATA" else b"250 fine")
+
+
+async def _take_message(
+    server: Recorder, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str
+) -> None:
+    if server.trouble is Trouble.CUTS:
+        raise EOFError
+    server.take(recipient, await body(server, reader))
+    server.moment()
+    if server.trouble is Trouble.LOSES:
+        raise EOFError
+    writer.write(f"250 queued as {len(server.received)}\r\n".encode())
+    server.moment()
 
 
 async def body(server: Recorder, reader: asyncio.StreamReader) -> bytes:
@@ -66,7 +134,7 @@ async def body(server: Recorder, reader: asyncio.StreamReader) -> bytes:
             raise EOFError
         received += piece
         server.moment()
-    return received
+    return received[2 : -len(FINAL_DOT)] + b"\r\n"
 
 
 def name_of(message: bytes) -> str:

@@ -1,0 +1,122 @@
+"""Starts `run --all` at given times in processes of their own, which can be killed: it forks.
+
+    python -m tests.pipeline.cron_at
+
+As `again`, but the clock is passed in: each line on standard input is a time. For each it forks a
+child that runs every webinar as cron does, tells the child's process id, waits for its death, and
+tells its exit code and the time by its own clock then (nothing if it was killed).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from onboarding.cli.run_all import run_all
+from onboarding.cli.run_options import RunOptions
+from onboarding.config import Config, load
+from onboarding.errors import OnboardingError
+from onboarding.pipeline import services
+from onboarding.pipeline.mailer import load_templates
+from onboarding.pipeline.target import all_targets
+from tests.cli.command import OWN
+from tests.clock import Clock
+from tests.stage import Stage
+
+AS_CRON = RunOptions(linger=timedelta(minutes=4))
+"""What `onboarding schedule cron` prints."""
+
+
+async def run_at(moment: datetime, config: Config) -> tuple[int, datetime]:
+    """Run every webinar at a time; returns the exit code, and the time at which the run ended."""
+    clock = Clock(moment)
+    passed_in = services.Clock(clock.now, clock.sleep, lambda: 0.5, clock.linger)
+    try:
+        return await run_all(config, AS_CRON, asyncio.Event(), passed_in), clock.now()
+    except OnboardingError as error:
+        return error.exit_code, clock.now()
+
+
+@dataclass
+class CronProcesses:
+    """Real processes that run every webinar, one at a time."""
+
+    process: asyncio.subprocess.Process
+
+    async def start(self, moment: datetime) -> int:
+        """Start a run at a time; returns its process id."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{moment.isoformat()}\n".encode())
+        return int(await self._line())
+
+    async def end(self) -> tuple[int, datetime | None]:
+        """Wait for the run's end; returns its exit code and when it ended; None: killed."""
+        code, _, moment = (await self._line()).partition(" ")
+        ended = datetime.fromisoformat(moment) if moment else None
+        assert ended or int(code) == -signal.SIGKILL, "a run broke: see cron.log"
+        return int(code), ended
+
+    async def close(self) -> None:
+        await self.process.communicate(b"")
+
+    async def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = await asyncio.wait_for(self.process.stdout.readline(), 60)
+        return line.decode().strip()
+
+
+async def open_processes(scene: Stage, certificates: Path) -> CronProcesses:
+    """Have processes of a stage ready, which trust the authorities in a folder."""
+    root = Path(__file__).parents[2]
+    with (scene.folder / "cron.log").open("ab") as words:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.pipeline.cron_at"),
+            cwd=scene.folder,
+            env={
+                **OWN,
+                **scene.variables,
+                "SSL_CERT_DIR": str(certificates),
+                "PYTHONPATH": str(root),
+                "PYTHONWARNINGS": "error",
+            },
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=words,
+        )
+    return CronProcesses(process)
+
+
+def child(moment: datetime, config: Config, told: int) -> None:
+    os.dup2(2, 1)  # its own words must not mix with what we tell
+    # An error that is none of ours ends this process with its traceback, and tells no time.
+    code, ended = asyncio.run(run_at(moment, config))
+    os.write(told, ended.astimezone(UTC).isoformat().encode())
+    os._exit(code)
+
+
+def serve() -> None:
+    config = load(None, os.environ)
+    for goal in all_targets(config):
+        load_templates(config, goal)
+    for line in sys.stdin:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            child(datetime.fromisoformat(line.strip()), config, writing)
+        os.close(writing)
+        tell(str(pid))
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        tell(f"{code} {os.read(reading, 100).decode()}")
+        os.close(reading)
+
+
+def tell(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

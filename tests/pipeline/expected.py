@@ -1,0 +1,145 @@
+"""What each mailbox should hold at a webinar's end, by a second reading of the rules.
+
+Written from the rules and not from `plan`, with the standard library's clocks alone, so that the
+two can differ. It knows no outage: a script whose outages end before the next thing happens comes
+to the same messages in the same order.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+ARRIVAL = timedelta(minutes=15)
+DURATION = HOUR
+SAME_OCCASION = 12 * HOUR
+QUIET = (time(21), time(8))
+ZONE = "Europe/Berlin"
+"""The session's."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry of the schedule: `days` and `clock` by the reader's, or `hours` of elapsed time."""
+
+    key: str
+    id: str
+    days: int = 0
+    clock: time | None = None
+    hours: int = 0
+    is_after_end: bool = False
+
+    @property
+    def is_listed(self) -> bool:
+        return self.id != self.key
+
+
+SCHEDULE = (
+    Line("material", "material", -10, time(9)),
+    Line("reminder", "reminder@-7d 09:00", -7, time(9)),
+    Line("reminder", "reminder@-1d 09:00", -1, time(9)),
+    Line("reminder", "reminder@-1h", hours=-1),
+    Line("thanks", "thanks", 1, time(9), is_after_end=True),
+)
+MESSAGES = """
+[messages]
+quiet = "21:00-08:00"
+material = "-10d 09:00"
+reminder = ["-7d 09:00", "-1d 09:00", "-1h"]
+thanks = "end+1d 09:00"
+"""
+
+
+class Move(NamedTuple):
+    """A new start of the session, and when it is set."""
+
+    at: datetime
+    start: datetime
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A person: when they come onto the roster and leave it; `leaves` is None for who stays."""
+
+    email: str
+    zone: str
+    joins: datetime
+    leaves: datetime | None = None
+
+    def is_there(self, moment: datetime) -> bool:
+        return self.joins <= moment and (self.leaves is None or moment < self.leaves)
+
+
+class Due(NamedTuple):
+    """One message: its kind or entry, the start that it tells, and when it is due."""
+
+    label: str
+    start: datetime
+    at: datetime
+
+
+def list_due(reader: Reader, moves: Sequence[Move], until: datetime) -> list[Due]:
+    """List the messages for a reader, in order. The first move is the start as it is first seen."""
+    due = [Due("invitation", _find_start(moves, reader.joins), reader.joins)]
+    ends = [*(move.at for move in moves[1:]), until]
+    for number, (move, end) in enumerate(zip(moves, ends, strict=True)):
+        if number and reader.is_there(move.at) and reader.joins < move.at:
+            due.append(Due("update", move.start, move.at))
+        due += _list_entries(reader, moves[: number + 1], end, due)
+    if reader.leaves:
+        due.append(Due("cancellation", _find_start(moves, reader.leaves), reader.leaves))
+    return sorted(due, key=lambda message: message.at)
+
+
+def _find_start(moves: Sequence[Move], moment: datetime) -> datetime:
+    return [move.start for move in moves if move.at <= moment][-1]
+
+
+def _list_entries(
+    reader: Reader, moves: Sequence[Move], until: datetime, had: Sequence[Due]
+) -> Iterator[Due]:
+    """List the entries that fall due while the session has the start of the last move."""
+    since, start = moves[-1]
+    seen = min(move.at for move in moves if _is_same(move.start, start))
+    for line in SCHEDULE:
+        starts = [message.start for message in had if message.label == line.id]
+        if any(line.is_after_end or _is_same(earlier, start) for earlier in starts):
+            continue
+        begins = max(since, reader.joins)
+        planned = find_due(line, start, reader.zone, begins)
+        if planned < seen or (line.is_listed and planned < reader.joins):
+            continue
+        at = max(planned, begins)
+        is_late = not line.is_after_end and at > start - ARRIVAL
+        if at < until and reader.is_there(at) and not is_late:
+            yield Due(line.id, start, at)
+
+
+def _is_same(start: datetime, other: datetime) -> bool:
+    return abs(start - other) < SAME_OCCASION
+
+
+def find_due(line: Line, start: datetime, zone: str, now: datetime) -> datetime:
+    """Find when a line is due for a reader in a zone, quiet hours and all."""
+    anchor = start + DURATION if line.is_after_end else start
+    planned = anchor + line.hours * HOUR
+    if line.clock:
+        day = anchor.astimezone(ZoneInfo(zone)).date() + line.days * DAY
+        planned = _at(datetime.combine(day, line.clock), zone)
+    local = planned.astimezone(ZoneInfo(zone))
+    if QUIET[1] <= local.time() < QUIET[0]:
+        return planned
+    evening = local.date() - (DAY if local.time() < QUIET[1] else timedelta())
+    begin = _at(datetime.combine(evening, QUIET[0]), zone)
+    end = _at(datetime.combine(evening + DAY, QUIET[1]), zone)
+    if line.is_after_end or end + HOUR / 2 <= start - ARRIVAL:
+        return end
+    last = begin - timedelta(minutes=1)
+    return last if now <= last else planned
+
+
+def _at(wall: datetime, zone: str) -> datetime:
+    return wall.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -1,0 +1,328 @@
+"""Two weeks of a webinar's life, made from a seed and lived with the clock passed in.
+
+The session moves twice, people come and go, and clocks change. Cron runs every five minutes while
+both servers have outages; runs are killed by the kernel, and two of them overlap. Ticks at which
+nothing is due and nothing happens are left out but for four a day. Each outage ends before the next
+thing happens: so what mailboxes should hold does not depend on it (`expected`).
+"""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from onboarding.config import Config
+from onboarding.model.deliveries import State
+from onboarding.model.sessions import SessionStatus
+from onboarding.pipeline.by_hand import LockedWebinar
+from onboarding.pipeline.lease import AlreadyRunning
+from tests.pipeline.cron_at import CronProcesses, open_processes, run_at
+from tests.pipeline.expected import (
+    DURATION,
+    MESSAGES,
+    SCHEDULE,
+    Move,
+    Reader,
+    find_due,
+    list_due,
+)
+from tests.pipeline.recording import Recorder, Trouble, recording
+from tests.stage import HOST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+TICK = 5 * MINUTE
+ZONES = ["Pacific/Auckland", "Pacific/Honolulu", "Europe/Berlin", "America/New_York"]
+BEGINS = ["2027-03-05", "2027-03-21", "2027-09-16", "2027-10-25"]
+"""In each of the fortnights that follow, clocks change in two of the zones, forth or back."""
+
+MOVED_BY = [HOUR, -HOUR, 11 * HOUR, DAY, -DAY, 2 * DAY]
+APART = 2 * HOUR
+"""What happens is so far from everything else that happens or falls due."""
+
+FAULTS = ["500", "502", "503", "timeout-before", "timeout-after", "500-after", "expired-token"]
+CALLS = ["GET", "PATCH", "POST /token", "GET /invitees", "GET /company/sessions"]
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A time in which a server has trouble: RingCentral with a fault, else the mail server."""
+
+    begin: datetime
+    end: datetime
+    trouble: Trouble | None = None
+    fault: str = ""
+
+    def holds(self, moment: datetime) -> bool:
+        return self.begin <= moment < self.end
+
+
+@dataclass(frozen=True)
+class Script:
+    """What happens. The first of `moves` is the start with which the fortnight begins."""
+
+    begins: datetime
+    moves: tuple[Move, ...]
+    readers: tuple[Reader, ...]
+    outages: tuple[Outage, ...] = ()
+
+    @property
+    def ends(self) -> datetime:
+        return self.moves[-1].start + DURATION + 3 * DAY
+
+    @property
+    def changes(self) -> list[datetime]:
+        """When the roster or the session changes."""
+        pairs = [(reader.joins, reader.leaves) for reader in self.readers]
+        people = [moment for pair in pairs for moment in pair if moment]
+        return sorted({*people, *(move.at for move in self.moves)})
+
+    @property
+    def due_times(self) -> list[datetime]:
+        """When anything may fall due for any reader."""
+        starts = [(move.at, move.start) for move in self.moves]
+        zones = {reader.zone for reader in self.readers}
+        times = {
+            find_due(line, start, zone, at)
+            for line in SCHEDULE for at, start in starts for zone in zones
+        }  # fmt: skip
+        return sorted(times)
+
+    def list_messages(self) -> set[datetime]:
+        """When a message is due for any reader."""
+        due = (list_due(reader, self.moves, self.ends) for reader in self.readers)
+        return {message.at for messages in due for message in messages}
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether what happens is far enough from everything else."""
+        changes = self.changes[1:]
+        others = [*self.due_times, self.begins]
+        steps = pairwise(changes)
+        return all(later - earlier >= APART for earlier, later in steps) and all(
+            abs(change - other) >= APART for change in changes for other in others
+        )
+
+    def roster_at(self, moment: datetime) -> list[dict[str, str]]:
+        """The roster's rows at a moment."""
+        return [HOST, *(_row(reader) for reader in self.readers if reader.is_there(moment))]
+
+    def list_ticks(self, rng: random.Random) -> Iterator[datetime]:
+        """List when cron starts."""
+        points = [
+            *((at - TICK, at + TICK) for at in self.list_messages()),
+            # A person who leaves is removed by the second run that sees it.
+            *((at, at + 3 * TICK) for at in self.changes),
+            *((outage.begin, outage.end + 3 * TICK) for outage in self.outages),
+        ]
+        moment = self.begins
+        while moment < self.ends:
+            is_near = any(begin <= moment <= end for begin, end in points)
+            if is_near or rng.random() < TICK / (6 * HOUR):
+                yield moment
+            moment += TICK
+
+
+def _row(reader: Reader) -> dict[str, str]:
+    number = int("".join(filter(str.isdigit, reader.email)))
+    return panelist(number, time_zone=reader.zone, language="en")
+
+
+def make_script(rng: random.Random) -> Script:
+    """Make a script whose happenings are far enough from each other."""
+    begins = datetime.fromisoformat(rng.choice(BEGINS)).replace(tzinfo=UTC) + 10 * HOUR
+    while True:
+        script = _draw_script(rng, begins)
+        if script.is_clear:
+            return Script(script.begins, script.moves, script.readers, _draw_outages(rng, script))
+
+
+def _draw_script(rng: random.Random, begins: datetime) -> Script:
+    def moment() -> datetime:
+        return begins + rng.randrange(6 * 12, 9 * 24 * 12) * TICK
+
+    start = begins + 12 * DAY + rng.randrange(-3, 6) * HOUR
+    moves = [Move(begins, start)]
+    for at in sorted([moment(), moment()]):
+        moves.append(Move(at, moves[-1].start + rng.choice(MOVED_BY)))
+    leavers, joiners = rng.sample(range(1, 7), 2), [7, 8]
+    readers = [
+        Reader(
+            f"guest{number}@example.com",
+            ZONES[number % len(ZONES)],
+            moment() if number in joiners else begins,
+            moment() if number in leavers else None,
+        )
+        for number in range(1, 9)
+    ]
+    return Script(begins, tuple(moves), tuple(readers))
+
+
+def _draw_outages(rng: random.Random, script: Script) -> tuple[Outage, ...]:
+    """Draw outages around some of what happens: each ends before anything else does."""
+    # Not in the last hours: what is late there is skipped, and not sent later.
+    last = script.moves[-1].start - 3 * HOUR
+    points = [at for at in (*script.changes, *script.due_times) if script.begins < at < last]
+    outages = []
+    for point in rng.sample(points, min(len(points), 6)):
+        begin = point - rng.randrange(3) * TICK
+        end = begin + rng.randrange(2, 8) * TICK
+        if any(begin <= other.end and other.begin <= end for other in outages):
+            continue
+        if rng.random() < 0.5:
+            outages.append(Outage(begin, end, rng.choice(list(Trouble))))
+        else:
+            fault = f"{rng.choice(CALLS)}:{rng.choice(FAULTS)}*all"
+            outages.append(Outage(begin, end, fault=fault))
+    return tuple(outages)
+
+
+@dataclass
+class Fortnight:
+    """A script on its stage. `log` says what was done, for a seed that fails."""
+
+    scene: Stage
+    config: Config
+    server: Recorder
+    script: Script
+    rng: random.Random
+    processes: Sequence[CronProcesses]
+    code: int = 0
+    kills: int = 0
+    log: list[str] = field(default_factory=list)
+
+    async def live(self) -> None:
+        """Live through the script."""
+        free = self.script.begins
+        for moment in self.script.list_ticks(self.rng):
+            self.scene.clock.time = moment
+            outage = self._set_stage(moment)
+            # While a run is at work, the next one finds the webinar held, and leaves it.
+            if moment >= free:
+                free = await self._run(moment, outage)
+                if outage is None:
+                    await self._decide_doubts()
+
+    def _set_stage(self, moment: datetime) -> Outage | None:
+        """Bring roster, session and servers to what they are at a moment."""
+        scene, script = self.scene, self.script
+        scene.write_roster(script.roster_at(moment))
+        start = [move.start for move in script.moves if move.at <= moment][-1]
+        session = scene.ringcentral.account.sessions[WEBINAR, SESSION]
+        account = scene.ringcentral.account
+        if session.start != start:
+            account.update_session(WEBINAR, SESSION, start=start)
+            self.log.append(f"{moment}: moved to {start}")
+        if moment >= start + DURATION and session.status is not SessionStatus.FINISHED:
+            account.update_session(WEBINAR, SESSION, status=SessionStatus.FINISHED)
+        outage = next((outage for outage in script.outages if outage.holds(moment)), None)
+        scene.ringcentral.faults.clear()
+        self.server.trouble = outage.trouble if outage else None
+        if outage and outage.fault:
+            scene.ringcentral.faults.add(outage.fault)
+        return outage
+
+    async def _run(self, moment: datetime, outage: Outage | None) -> datetime:
+        """Run as cron does, alone, twice at once, or killed; returns when the run has ended."""
+        chance = self.rng.random()
+        self.log.append(f"{moment}: {outage or ''} {chance:.2f}")
+        if chance < 0.2:
+            return await self._run_killed(moment)
+        if chance < 0.35:
+            return await self._run_twice(moment)
+        self.code, ended = await run_at(moment, self.config)
+        return ended
+
+    async def _run_killed(self, moment: datetime) -> datetime:
+        """Kill a run after some requests, or some moments of the mail server."""
+        process = self.processes[0]
+        requests = self.scene.ringcentral.requests
+        known = len(requests)
+        victim = await process.start(moment)
+        end = asyncio.create_task(process.end())
+        if self.rng.random() < 0.5:
+            self.server.aim(victim, self.rng.randint(1, 60))
+        else:
+            await asyncio.wait(
+                [end, asyncio.create_task(requests.wait_for(known + self.rng.randint(1, 6)))],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not end.done():
+                with suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+        code, ended = await end
+        self.server.victim = 0
+        self.kills += code == -signal.SIGKILL
+        # It may have slept, by its own clock, until its last moment.
+        return ended or moment + 3 * TICK
+
+    async def _run_twice(self, moment: datetime) -> datetime:
+        """Two crons at the same time."""
+        for process in self.processes:
+            await process.start(moment)
+        ends = [await process.end() for process in self.processes]
+        return max(ended for _, ended in ends if ended)
+
+    async def _decide_doubts(self) -> None:
+        """Send again what is in doubt and is in no mailbox, as a person does who has asked."""
+        doubts = [record.delivery for record in (await self.scene.status()).in_doubt]
+        lost = {doubt.email for doubt in doubts if doubt.message_id not in self.server.taken}
+        kept = {doubt.email for doubt in doubts if doubt.message_id in self.server.taken}
+        if lost - kept:
+            self.log.append(f"{self.scene.clock.now()}: a person resolves {sorted(lost - kept)}")
+            with suppress(AlreadyRunning):
+                await self.scene.decide(LockedWebinar.resolve_resend, sorted(lost - kept))
+
+    async def list_sent(self, email: str) -> list[tuple[str, str]]:
+        """What `status` says was sent to a person, in order: kind or entry, and Message-ID."""
+        return [
+            (record.delivery.entry or record.delivery.kind.value, record.delivery.message_id)
+            for record in (await self.scene.status()).records
+            if record.delivery.email == email and record.delivery.state is State.SENT
+        ]
+
+
+TEMPLATE = """<html><head><title>{kind}</title></head><body>
+<p>{kind} {{{{ session.own_date }}}} {{{{ session.own_start }}}}</p>{link}</body></html>
+"""
+LINK = '<p><a href="{{ join_link }}">Join</a></p>'
+
+
+def write_templates(folder: Path) -> None:
+    """Write templates that are compiled at once: a message's subject is what it is."""
+    folder.mkdir()
+    for kind in ("invitation", "invitation.host", "update", "reminder", "material"):
+        text = TEMPLATE.format(kind=kind, link=LINK)
+        (folder / f"{kind}.html.j2").write_text(text, encoding="utf-8")
+    for kind in ("cancellation", "thanks"):
+        text = TEMPLATE.format(kind=kind, link="")
+        (folder / f"{kind}.html.j2").write_text(text, encoding="utf-8")
+
+
+@asynccontextmanager
+async def open_fortnight(folder: Path, seed: int, certificates: Path) -> AsyncIterator[Fortnight]:
+    """Make a seed's script, and set its stage. `certificates` is a folder to trust."""
+    rng = random.Random(seed)
+    script = make_script(rng)
+    people = [HOST, *map(_row, script.readers)]
+    async with stage(folder, people, limits=ROOMY) as scene, recording() as server:
+        config = folder / "config.toml"
+        text = f"{config.read_text(encoding='utf-8')}remove = true\n{MESSAGES}"
+        config.write_text(text, encoding="utf-8")
+        write_templates(folder / "templates")
+        server.log = folder / "mail.log"
+        server.log.touch()
+        scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
+        scene.variables["ONBOARDING_SMTP__SENT__LOG"] = str(server.log)
+        scene.clock.time = script.begins
+        processes = [await open_processes(scene, certificates) for _ in range(2)]
+        try:
+            yield Fortnight(scene, scene.config, server, script, rng, processes)
+        finally:
+            for process in processes:
+                await process.close()

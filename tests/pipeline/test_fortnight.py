@@ -1,0 +1,63 @@
+"""Two weeks of cron with outages, kills and moves: each mailbox holds what it should, in order.
+
+The suite lives through a few seeds; `make fortnight SEEDS=1-200` through as many as you like.
+"""
+
+import os
+from email.utils import parsedate_to_datetime
+
+import pytest
+
+from tests.pipeline.expected import Due, list_due
+from tests.pipeline.fortnight import Fortnight, open_fortnight
+from tests.stage import as_email
+
+pytestmark = pytest.mark.anyio
+
+SEEDS = "1-2"
+
+
+@pytest.fixture
+def no_certificates(tmp_path_factory, monkeypatch):
+    """An empty folder of authorities: RingCentral speaks plain HTTP here, and loading them takes
+    most of an idle run's time."""
+    folder = tmp_path_factory.mktemp("certificates")
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    return folder
+
+
+def read_seeds(written: str) -> range:
+    first, _, last = written.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+@pytest.mark.parametrize("seed", read_seeds(os.environ.get("SEEDS", SEEDS)))
+async def test_every_mailbox_holds_what_the_rules_say_in_order(tmp_path, no_certificates, seed):
+    async with open_fortnight(tmp_path, seed, no_certificates) as fortnight:
+        await fortnight.live()
+
+        for reader in fortnight.script.readers:
+            due = list_due(reader, fortnight.script.moves, fortnight.script.ends)
+            await check_mailbox(fortnight, reader.email, due)
+        assert (await fortnight.scene.status()).in_doubt == []
+        assert fortnight.code == 0
+        assert set(fortnight.server.taken.values()) == {1}
+        assert fortnight.scene.ringcentral.account.mailed == []
+
+
+async def check_mailbox(fortnight: Fortnight, email: str, due: list[Due]) -> None:
+    """A mailbox, the ledger and the rules tell the same, in the same order, at the right time."""
+    said = await fortnight.list_sent(email)
+    mailbox = [
+        as_email(message.content)
+        for message in fortnight.server.received
+        if message.recipient == email
+    ]
+    told = [message["Message-ID"] for message in mailbox]
+    assert [message_id for _, message_id in said] == told
+    assert [label for label, _ in said] == [message.label for message in due]
+    keys = [message.label.partition("@")[0] for message in due]
+    assert [str(message["Subject"]) for message in mailbox] == keys
+    for message, expected in zip(mailbox, due, strict=True):
+        sent = parsedate_to_datetime(message["Date"])
+        assert expected.at <= sent.replace(tzinfo=expected.at.tzinfo)
