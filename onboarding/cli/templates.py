@@ -163,8 +163,7 @@ def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
         targets = all_targets(config)
     # Webinars share folders and schedules, so the same warning could come several times.
     checked = dict.fromkeys(
-        (template_folders(config.folder, target.templates), target.schedule.entries)
-        for target in targets
+        (template_folders(config, target.templates), target.schedule.entries) for target in targets
     )
     warnings = [
         warning

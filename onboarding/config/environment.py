@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from onboarding.config.settings import PREFIX, SECTIONS, Config
+from onboarding.config.companies import COMPANY_SECTIONS, as_variable_part
+from onboarding.config.settings import PREFIX, SECTIONS, Config, suggest
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_text
 
@@ -107,6 +108,32 @@ def parse_variables(variables: Mapping[str, str]) -> dict[str, Any]:
             f"{names} can't be read: it is a whole section and has keys of its own.",
             hint=f"Set each key by its own variable, as {PREFIX}SMTP__HOST.",
         ) from None
+
+
+def name_companies(values: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what variables say of companies' sections their names in config.toml.
+
+    A variable's name has no hyphen. What is of no section is left out, with a warning: a former
+    client's secret must stop no run.
+    """
+    return {
+        section: _match_names(section, found, content) if section in COMPANY_SECTIONS else found
+        for section, found in values.items()
+    }
+
+
+def _match_names(section: str, found: Any, content: Mapping[str, Any]) -> Any:
+    named = content.get(section)
+    if not (isinstance(found, Mapping) and isinstance(named, Mapping | None)):
+        return found
+    names = {as_variable_part(name): name for name in named or ()}
+    for written in found:
+        if written not in names:
+            near = suggest(written, names)
+            LOG.warning(
+                "There is no [%s.%s], so its variables are left out. %s", section, written, near
+            )
+    return {names[written]: values for written, values in found.items() if written in names}
 
 
 class _VariablesSource(EnvSettingsSource):

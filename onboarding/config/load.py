@@ -12,12 +12,14 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from onboarding.config.company_faults import list_company_faults
 from onboarding.config.environment import (
     VENDOR_VARIABLES,
     are_from_systemd,
     find_misspelt,
     is_model,
     list_secret_files,
+    name_companies,
     parse_variables,
     read_environment,
     vendor_names,
@@ -54,15 +56,19 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     # Only what the user has put there: systemd sets the modes of its files itself.
     own_files = () if are_from_systemd(secret_files, environ) else secret_files
     values = {
-        **_merge(content, parse_variables(variables)),
+        **_merge(content, name_companies(parse_variables(variables), content)),
         "file": file,
         "secret_files": own_files,
     }
     try:
-        return resolve_paths(Config(**values))
+        config = resolve_paths(Config(**values))
     except ValidationError as error:
         # Without the input: it may be a secret.
         details = error.errors(include_input=False)
+    else:
+        if faults := [f"{file}: {fault}" for fault in list_company_faults(config)]:
+            raise ConfigurationError("\n".join(faults), hint=ADVICE)
+        return config
     # Outside of `except`: pydantic's error, which holds the input, is not the context of ours.
     problems = [describe_error(detail, content, variables, file) for detail in details]
     raise ConfigurationError("\n".join(problems), hint=ADVICE)
@@ -121,8 +127,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 ADVICE = "The config.toml that `onboarding init` writes explains every key."
 
-ALSO_SECRET = frozenset({("ringcentral", "client_id")})
-"""Keys that are no passwords but belong to a secret, and are kept beside it."""
+ALSO_SECRET = frozenset({("ringcentral", "client_id"), ("accounts", "client_id")})
+"""Section and key of what is no password but belongs to a secret, and is kept beside it."""
 
 PLAIN = {
     "int_parsing": "It has to be a whole number.",
@@ -152,7 +158,8 @@ def find_secrets(
         key_path = (*path, key)
         inner = field.annotation
         # `get_args` looks into `SecretStr | None`.
-        if SecretStr in (inner, *get_args(inner)) or key_path in ALSO_SECRET:
+        is_beside_secret = (key_path[0], key) in ALSO_SECRET
+        if SecretStr in (inner, *get_args(inner)) or is_beside_secret:
             yield f"{file}: {_format_key(key_path)} is a secret. {_advice_for_secret(key_path)}"
         elif is_model(inner):
             yield from find_secrets(content[key], inner, file, key_path)
@@ -162,11 +169,17 @@ def find_secrets(
             sections = content[key] if isinstance(content[key], Mapping) else {}
             for name, section in sections.items():
                 yield from find_secrets(section, named, file, (*key_path, name))
+                yield from _find_variables(section, file, (*key_path, name))
 
 
 def _model_of_names(kind: Any) -> Any:
     """The type of the values of a table that has names as keys; None for any other type."""
     return get_args(kind)[-1] if get_origin(kind) is dict else None
+
+
+def _name_variable(path: tuple[str, ...]) -> str:
+    """Name a setting's variable. It has `_` where the user's name for a section has a hyphen."""
+    return PREFIX + "__".join(path).upper().replace("-", "_")
 
 
 def _find_variables(section: Any, file: Path, path: tuple[str, ...]) -> Iterator[str]:
@@ -178,7 +191,7 @@ def _find_variables(section: Any, file: Path, path: tuple[str, ...]) -> Iterator
 
 
 def _advice_for_secret(path: tuple[str, ...]) -> str:
-    variable = PREFIX + "__".join(path).upper()
+    variable = _name_variable(path)
     name = next(iter(vendor_names(variable)), variable)
     return (
         f"Delete it there, and set the variable {name} "
@@ -222,15 +235,23 @@ def _describe_form(path: tuple[str, ...]) -> str:
     match path:
         case (*_, "webinar" | "session"):
             return "It has to be RingCentral's id, digits only (`onboarding webinars` lists them)."
-        case ("console", "users", *_):
-            return "A user's name has to be of lower-case letters, digits and single _."
-        case ("webinars" | "reports" as section, *_):
-            what = section.removesuffix("s")
-            return f"A {what}'s name has to be of lower-case letters, digits, - and _."
-        case (_, "colours", *_):
+        case (*_, "colours", _):
             return "A colour is written as #rrggbb."
         case ("ledger", "database"):
             return "It is written as sqlite:///FILE.db."
+    return _describe_name(path)
+
+
+def _describe_name(path: tuple[str, ...]) -> str:
+    """Say how a section's name is written, of those that the user chooses."""
+    match path:
+        case ("console", "users", *_):
+            return "A user's name has to be of lower-case letters, digits and single _."
+        case ("accounts" | "brands" | "smtp_servers", *_):
+            return "Its name has to be of lower-case letters, digits and single - and _."
+        case ("webinars" | "reports" as section, *_):
+            what = section.removesuffix("s")
+            return f"A {what}'s name has to be of lower-case letters, digits, - and _."
     return "It is not written as it has to be."
 
 
@@ -238,7 +259,7 @@ def _name_source(
     path: tuple[str, ...], content: Mapping[str, Any], variables: Mapping[str, str], file: Path
 ) -> str:
     """Name where a wrong value came from: the variable, because variables win, or else the key."""
-    variable = PREFIX + "__".join(path).upper()
+    variable = _name_variable(path)
     if variable in variables:
         return " or ".join([variable, *vendor_names(variable)])
     return f"{file}: {_format_key(path)}" if _is_in_file(content, path) else _format_key(path)

@@ -7,17 +7,20 @@ Otherwise cron would begin a second ledger and mail every person twice. Reads no
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from onboarding.config.companies import Company, NamedBrandSettings, SectionName
 from onboarding.config.console import ConsoleSettings
 from onboarding.errors import ConfigurationError
 from onboarding.inbox.settings import ImapSettings, RepliesSettings, SentSettings
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.messages.settings import BrandSettings
+from onboarding.model.accounts import DEFAULT_ACCOUNT, AccountKey
 from onboarding.model.addresses import encode_domain
 from onboarding.model.foreign_text import printable
 from onboarding.model.known_secrets import Secrets
@@ -68,6 +71,7 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     `session` may be left out if the webinar has only one. `columns` maps our columns to the
     roster's headers. With `approval`, only what a person has approved is done: see
     `plan.approval`. `messages` replaces keys of the section `[messages]`: `schedule` reads both.
+    `account`, `brand` and `smtp` name the company's sections; without them the plain ones are used.
     """
 
     webinar: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")]
@@ -81,6 +85,14 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     """Whether `run --all` removes people who have left the roster (`plan.cron_removals`)."""
     remove_at_most: Annotated[int, Field(ge=1, le=99)] = MOST_REMOVED
     """If more people have left at once, it removes none of them."""
+    account: str = ""
+    brand: str = ""
+    smtp: str = ""
+
+    @property
+    def company(self) -> Company:
+        """The sections that it uses."""
+        return Company(self.account or DEFAULT_ACCOUNT, self.brand, self.smtp)
 
 
 class RehearsalSettings(BaseModel, extra="forbid", frozen=True):
@@ -130,6 +142,9 @@ class Config(BaseSettings):
     replies: RepliesSettings = Field(default_factory=RepliesSettings)
     brand: BrandSettings
     ledger: LedgerSettings = LedgerSettings()
+    accounts: dict[SectionName, RingCentralSettings] = {}
+    brands: dict[SectionName, NamedBrandSettings] = {}
+    smtp_servers: dict[SectionName, MailSettings] = {}
     rehearsal: RehearsalSettings = RehearsalSettings()
     messages: dict[str, Any] = {}
     webinars: dict[WebinarName, WebinarSettings] = {}
@@ -138,6 +153,8 @@ class Config(BaseSettings):
     file: Path
     secret_files: tuple[Path, ...] = ()
     """Files of the secrets folder, if the user and not systemd has set their modes."""
+    company: Company = Company()
+    """Whose `ringcentral`, `brand` and `smtp` these are (`of_company`)."""
 
     @property
     def folder(self) -> Path:
@@ -159,24 +176,57 @@ class Config(BaseSettings):
     @property
     def secrets(self) -> Secrets:
         """The secrets of the configuration, to be removed from any text from outside."""
+        # Of all companies, also in one company's view: a server may repeat what it was sent by
+        # mistake.
         return Secrets.of(
-            self.ringcentral.client_secret,
-            self.ringcentral.jwt,
-            self.smtp.password,
-            self.smtp.m365.client_secret,
-            self.smtp.sent.password,
-            self.smtp.sent.m365.client_secret,
-            self.replies.password,
-            self.replies.m365.client_secret,
+            *chain.from_iterable(
+                (account.client_secret, account.jwt) for account in self._all_accounts
+            ),
+            *chain.from_iterable(
+                (log_in.password, log_in.m365.client_secret) for log_in in self._all_log_ins
+            ),
             *(user.password_hash for user in self.console.users.values()),
+        )
+
+    @property
+    def _all_accounts(self) -> tuple[RingCentralSettings, ...]:
+        return (self.ringcentral, *self.accounts.values())
+
+    @property
+    def _all_log_ins(self) -> tuple[MailSettings | ImapSettings, ...]:
+        servers = (self.smtp, *self.smtp_servers.values())
+        return (*servers, *(server.sent for server in servers), self.replies)
+
+    @property
+    def account(self) -> AccountKey:
+        """The RingCentral account as the ledger knows it."""
+        return AccountKey(self.ringcentral.server, self.company.account)
+
+    def of_company(self, company: Company) -> Self:
+        """Give the same configuration with one company's account, brand and mail server."""
+        if company == self.company:
+            return self
+        # Under the plain sections' names: from one company's view another's can be made.
+        accounts = {DEFAULT_ACCOUNT: self.ringcentral, **self.accounts}
+        brands = {"": self.brand, **self.brands}
+        servers = {"": self.smtp, **self.smtp_servers}
+        return self.model_copy(
+            update={
+                "company": company,
+                "ringcentral": accounts[company.account],
+                "brand": brands[company.brand],
+                "smtp": servers[company.smtp],
+                "accounts": accounts,
+                "brands": brands,
+                "smtp_servers": servers,
+            }
         )
 
     @property
     def private_paths(self) -> tuple[Path, ...]:
         """What only this user should be able to read: secrets folder, its files, and key files."""
         folders = dict.fromkeys(file.parent for file in self.secret_files)
-        log_ins = (self.smtp, self.smtp.sent, self.replies)
-        keys = [*(log_in.google.key_file for log_in in log_ins), self.console.tls_key]
+        keys = [*(log_in.google.key_file for log_in in self._all_log_ins), self.console.tls_key]
         return (*folders, *self.secret_files, *dict.fromkeys(filter(None, keys)))
 
     def webinar(self, name: str) -> WebinarSettings:
@@ -208,7 +258,10 @@ def _hint_for_name(name: str) -> str:
     )
 
 
-SECTIONS = [section for section in Config.model_fields if section not in {"file", "secret_files"}]
+NO_SECTIONS = frozenset({"file", "secret_files", "company"})
+"""What a `Config` holds that is no section of config.toml."""
+
+SECTIONS = [section for section in Config.model_fields if section not in NO_SECTIONS]
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -223,7 +276,11 @@ def resolve_paths(config: Config) -> Config:
     updates = {
         "smtp": _resolve_smtp(folder, config.smtp),
         "replies": _resolve_replies(folder, config.replies),
-        "brand": config.brand.model_copy(update={"logo": _resolve_logo(folder, config.brand.logo)}),
+        "smtp_servers": {
+            name: _resolve_smtp(folder, smtp) for name, smtp in config.smtp_servers.items()
+        },
+        "brand": _resolve_brand(folder, config.brand),
+        "brands": {name: _resolve_brand(folder, brand) for name, brand in config.brands.items()},
         "ledger": config.ledger.model_copy(
             update={"database": _resolve_database(folder, config.ledger.database)}
         ),
@@ -270,6 +327,16 @@ def _resolve_console(folder: Path, console: ConsoleSettings) -> ConsoleSettings:
 def _resolve_database(folder: Path, database: str) -> str:
     # Here and below an absolute path stays as it is: pathlib drops what stands before it.
     return f"{SCHEME}{folder / database.removeprefix(SCHEME)}"
+
+
+Brand = TypeVar("Brand", bound=BrandSettings)
+
+
+def _resolve_brand(folder: Path, brand: Brand) -> Brand:
+    paths: dict[str, object] = {"logo": _resolve_logo(folder, brand.logo)}
+    if isinstance(brand, NamedBrandSettings):
+        paths["templates"] = _beside(folder, brand.templates)
+    return brand.model_copy(update=paths)
 
 
 def _resolve_logo(folder: Path, logo: str) -> str:

@@ -54,9 +54,9 @@ class ProblemPlace(NamedTuple):
     email: str
 
 
-def list_sessions(connection: sa.Connection, server: str) -> Sequence[StoredSession]:
-    """List the sessions of a server that had a run, in the order of their starts."""
-    had_run = sa.select(sessions).where(sessions.c.server == server, sessions.c.run_at.is_not(None))
+def list_sessions(connection: sa.Connection) -> Sequence[StoredSession]:
+    """List the sessions of all accounts that had a run, in the order of their starts."""
+    had_run = sa.select(sessions).where(sessions.c.run_at.is_not(None))
     rows = connection.execute(had_run.order_by(sessions.c.start, sessions.c.id)).mappings()
     return [build_stored_session(row) for row in rows]
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from onboarding.ledger.events import WHOLE_SESSION, record_act
 from onboarding.ledger.schema import approvals, reviewed_messages, reviews, sessions
 from onboarding.ledger.sql import insert
+from onboarding.model.accounts import AccountKey
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.reviews import SHOWN_DIGITS, Approved, ReviewedMessage, SessionFacts
@@ -70,13 +71,19 @@ _SESSION_COLUMNS = [
 ]
 
 
-def find_reviews(connection: sa.Connection, server: str, digits: str) -> Sequence[StoredReview]:
-    """Find the reviews, of all webinars, with a digest that begins with these hex digits."""
+def find_reviews(
+    connection: sa.Connection, account: AccountKey, digits: str
+) -> Sequence[StoredReview]:
+    """Find the reviews of an account with a digest that begins with these hex digits."""
     rows = connection.execute(
         sa.select(reviews, *_SESSION_COLUMNS)
         .join(sessions, sessions.c.id == reviews.c.session)
         # The digits were typed: a `%` or `_` among them must not match every page.
-        .where(sessions.c.server == server, reviews.c.digest.startswith(digits, autoescape=True))
+        .where(
+            sessions.c.server == account.server,
+            sessions.c.account == account.name,
+            reviews.c.digest.startswith(digits, autoescape=True),
+        )
         .order_by(reviews.c.id)
     ).mappings()
     return [

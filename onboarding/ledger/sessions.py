@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from onboarding.ledger import cache, sql
 from onboarding.ledger.schema import problems, sessions
+from onboarding.model.accounts import DEFAULT_ACCOUNT, AccountKey
 from onboarding.model.people import Problem
 from onboarding.model.sessions import Session, SessionKey, SessionStatus
 
@@ -29,6 +30,7 @@ class StoredSession:
     status: SessionStatus
     run_at: datetime | None
     heavy_calls: int
+    account: str = DEFAULT_ACCOUNT
     join_offset: timedelta = timedelta()
 
     @property
@@ -49,9 +51,15 @@ class StoredSession:
         )
 
 
-def upsert(connection: sa.Connection, session: Session) -> int:
-    """Store a session's facts. Returns the number under which the ledger keeps it."""
+def upsert(connection: sa.Connection, session: Session, account: str = DEFAULT_ACCOUNT) -> int:
+    """Store a session's facts, and the account that has seen it.
+
+    Returns the number under which the ledger keeps it.
+    """
     facts = {
+        # Not a part of what names the session: ids are unique on a server, so a webinar that
+        # config.toml gives to another account takes its people and its history along.
+        "account": account,
         "title": session.title,
         "start": session.start,
         "duration": int(session.duration.total_seconds()),
@@ -71,12 +79,19 @@ def upsert(connection: sa.Connection, session: Session) -> int:
 
 
 def find(
-    connection: sa.Connection, server: str, webinar_id: str, session_id: str | None
+    connection: sa.Connection, account: AccountKey, webinar_id: str, session_id: str | None
 ) -> StoredSession | None:
-    """Find a webinar's session as last seen: the named one, or the one that starts last."""
+    """Find a webinar's session as last seen: the named one, or the one that starts last.
+
+    Another account's is not found, so that a mistyped id shows no company's people to another.
+    """
     query = (
         sa.select(sessions)
-        .where(sessions.c.server == server, sessions.c.webinar_id == webinar_id)
+        .where(
+            sessions.c.server == account.server,
+            sessions.c.account == account.name,
+            sessions.c.webinar_id == webinar_id,
+        )
         .order_by(sessions.c.start.desc())
     )
     if session_id:
@@ -193,5 +208,6 @@ def build_stored_session(row: sa.RowMapping) -> StoredSession:
         status=SessionStatus(row["status"]),
         run_at=row["run_at"],
         heavy_calls=row["heavy_calls"],
+        account=row["account"],
         join_offset=timedelta(seconds=row["join_offset"]),
     )

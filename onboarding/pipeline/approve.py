@@ -60,9 +60,10 @@ async def find_page(services: Services, target: Target, digest: str) -> StoredRe
     Raises ConfigurationError as `approve_page` does.
     """
     digits = _parse_digest(digest)
-    server = services.config.ringcentral.server
-    # Looked for among all webinars: a digest of another one is refused with that one's name.
-    found = await services.ledger.run(reviews.find_reviews, server, digits)
+    account = services.config.account
+    # Looked for among all webinars of the account: a digest of another one is refused with its
+    # name.
+    found = await services.ledger.run(reviews.find_reviews, account, digits)
     review = _choose_review(found, target, digits)
     # By what the ledger saw last: an approval makes no call to RingCentral.
     if has_ended(review.status, review.end, services.clock.now()):

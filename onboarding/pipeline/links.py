@@ -47,12 +47,12 @@ async def read_links(
 
     Raises ConfigurationError before the first plan or run, and for an address that no one has.
     """
-    server = services.config.ringcentral.server
+    account = services.config.account
     seen = await _require_session(services, target)
     # Asked each time, though it is a Heavy call: the ledger keeps fingerprints and no links, so
     # that a ledger which leaks opens no stage.
     listed = await services.ringcentral.invitees(seen.key)
-    colleagues = await services.ledger.run(cache.load_colleagues, server)
+    colleagues = await services.ledger.run(cache.load_colleagues, account)
     # Both sources for a colleague that RingCentral lists by ids only: either may lack them. The
     # directory is not fetched for this: the caller is on the phone.
     managed = await services.ledger.run(registrations.load_managed, seen.id)

@@ -84,7 +84,7 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
 
     Raises ConfigurationError naming file, line and what is wrong.
     """
-    folders = template_folders(config.folder, target.templates)
+    folders = template_folders(config, target.templates)
     # The stamp is only a part of the cache's key: `run --all` compiles the shared templates once
     # for all webinars.
     templates = _load_cached(

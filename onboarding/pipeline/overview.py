@@ -13,12 +13,14 @@ from functools import partial
 import sqlalchemy as sa
 
 from onboarding.config import Config
+from onboarding.config.companies import Company
 from onboarding.ledger import leases, overview, pauses
 from onboarding.ledger.leases import Lease
 from onboarding.ledger.overview import Panel, ProblemPlace
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
+from onboarding.model.accounts import AccountKey
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import printable
@@ -126,7 +128,7 @@ def _load_overview(
     query: OverviewQuery,
     now: datetime,
 ) -> Overview:
-    lines = _load_lines(connection, config.ringcentral.server, targets, now)
+    lines = _load_lines(connection, config, targets, now)
     chosen = _choose_page(lines, query)
     numbers = [line.seen.id for line in chosen.lines if line.seen]
     panels = overview.count_panels(connection, numbers)
@@ -134,16 +136,20 @@ def _load_overview(
 
 
 def _load_lines(
-    connection: sa.Connection, server: str, targets: Iterable[Target], now: datetime
+    connection: sa.Connection, config: Config, targets: Sequence[Target], now: datetime
 ) -> list[WebinarLine]:
-    seen = _match_sessions(overview.list_sessions(connection, server), targets)
+    accounts = {target.company: config.of_company(target.company).account for target in targets}
+    seen = _match_sessions(overview.list_sessions(connection), targets, accounts)
     numbers = [session.id for session in seen.values()]
     known = _Known(
-        server,
+        accounts,
         now,
         seen,
         leases.list_held(connection, now),
-        pauses.list_pauses(connection, server, now),
+        {
+            server: pauses.list_pauses(connection, server, now)
+            for server in {account.server for account in accounts.values()}
+        },
         overview.list_called_off(connection, numbers),
     )
     return _add_attention(connection, [known.make_line(target) for target in targets])
@@ -153,24 +159,26 @@ def _load_lines(
 class _Known:
     """What the ledger holds of all webinars, each part read by one statement.
 
-    `seen` are the sessions by the target's name, `held` the leases of living runs.
+    `seen` are the sessions by the target's name, `held` the leases of living runs, `on_pause` the
+    pauses of each server.
     """
 
-    server: str
+    accounts: Mapping[Company, AccountKey]
     now: datetime
     seen: Mapping[str, StoredSession]
     held: Mapping[str, Lease]
-    on_pause: Mapping[tuple[str, str], Pause]
+    on_pause: Mapping[str, Mapping[tuple[str, str], Pause]]
     called_off: Collection[int]
 
     def make_line(self, target: Target) -> WebinarLine:
         """Make a target's line, without what needs a person."""
         session = self.seen.get(target.name)
-        lease = self.held.get(lease_name(self.server, target.webinar_id))
+        server = self.accounts[target.company].server
+        lease = self.held.get(lease_name(server, target.webinar_id))
         line = WebinarLine(
             target,
             at_work=RunAtWork.of(lease) if lease else None,
-            pause=_find_pause(self.on_pause, target),
+            pause=_find_pause(self.on_pause[server], target),
         )
         if session is None:
             return line
@@ -183,15 +191,21 @@ class _Known:
 
 
 def _match_sessions(
-    sessions: Iterable[StoredSession], targets: Iterable[Target]
+    sessions: Iterable[StoredSession],
+    targets: Iterable[Target],
+    accounts: Mapping[Company, AccountKey],
 ) -> dict[str, StoredSession]:
     """Find each target's session, by its name: the one it names, or the one that starts last."""
-    by_ids: dict[tuple[str, str], StoredSession] = {}
+    by_ids: dict[tuple[AccountKey, str, str], StoredSession] = {}
     # In the order of their starts, so that the last one stays for a webinar without a session.
     for session in sessions:
-        by_ids[session.key.webinar_id, session.key.session_id] = session
-        by_ids[session.key.webinar_id, ""] = session
-    found = {target.name: by_ids.get((target.webinar_id, target.session_id)) for target in targets}
+        account = AccountKey(session.key.server, session.account)
+        by_ids[account, session.key.webinar_id, session.key.session_id] = session
+        by_ids[account, session.key.webinar_id, ""] = session
+    found = {
+        target.name: by_ids.get((accounts[target.company], target.webinar_id, target.session_id))
+        for target in targets
+    }
     return {name: session for name, session in found.items() if session}
 
 

@@ -21,6 +21,7 @@ from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
 from onboarding.messages.request import MessageRequest, ProtectedValues
+from onboarding.model.accounts import AccountKey
 from onboarding.model.deliveries import Outcome, Rejected, calendar_uid, message_id
 from onboarding.model.entries import Entry, Schedule
 from onboarding.model.kinds import RULES, Kind
@@ -85,16 +86,16 @@ def read_known_facts(config: Config, target: Target, progress: Progress) -> Know
 
     Raises what `ledger.read_only.read_ledger` raises.
     """
-    load = partial(_load_facts, server=config.ringcentral.server, target=target)
+    load = partial(_load_facts, account=config.account, target=target)
     return read_ledger(ledger_path(config.ledger), load, progress) or KnownFacts()
 
 
-def _load_facts(connection: sa.Connection, server: str, target: Target) -> KnownFacts:
-    seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
-    facts = cache.find_webinar_facts(connection, server, target.webinar_id)
+def _load_facts(connection: sa.Connection, account: AccountKey, target: Target) -> KnownFacts:
+    seen = sessions.find(connection, account, target.webinar_id, target.session_id or None)
+    facts = cache.find_webinar_facts(connection, account, target.webinar_id)
     # Facts that were never stored are unknown, and not false: the notes must say which it is.
     dial_in = None if facts is None else WEBINAR.validate_python(facts).dial_in
-    return KnownFacts(seen, dial_in, cache.load_colleagues(connection, server))
+    return KnownFacts(seen, dial_in, cache.load_colleagues(connection, account))
 
 
 def build_preview(
@@ -123,7 +124,7 @@ def build_preview(
             for name, _label, kind, entry in messages
         },
         protected=ProtectedValues.of(list(links), addresses),
-        folders=template_folders(config.folder, target.templates),
+        folders=template_folders(config, target.templates),
         brand=config.brand,
         notes=tuple(_preview_notes(roster, facts)),
         reads_answers=config.replies.is_configured,

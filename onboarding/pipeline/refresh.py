@@ -129,8 +129,8 @@ async def refresh_or_recall(
 
 async def _recall(services: Services, target: Target, roster: Roster) -> RunState | None:
     """Put together what the ledger knows of a session, without RingCentral. None: nothing."""
-    ledger, server = services.ledger, services.config.ringcentral.server
-    stored = await ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
+    ledger, account = services.ledger, services.config.account
+    stored = await ledger.run(sessions.find, account, target.webinar_id, target.session_id or None)
     if stored is None:
         return None
     snapshot = Snapshot(
@@ -141,7 +141,7 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
         now=services.clock.now(),
         managed=await ledger.run(registrations.load_managed, stored.id),
         mailboxes=await ledger.run(mailboxes.load_mailboxes, stored.id),
-        colleagues=tuple(await ledger.run(cache.load_colleagues, server)),
+        colleagues=tuple(await ledger.run(cache.load_colleagues, account)),
         call_off=await ledger.run(call_offs.load_call_off, stored.id),
         suppressed=await ledger.run(bounces.load_suppressed),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
@@ -215,8 +215,8 @@ def _unknown_person(email: str, plan: Plan) -> ConfigurationError:
 
 async def _find_webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
     """Find the webinar in the ledger, else at RingCentral. Returns also if it is remembered."""
-    server = services.config.ringcentral.server
-    facts = await services.ledger.run(cache.find_webinar_facts, server, target.webinar_id)
+    account = services.config.account
+    facts = await services.ledger.run(cache.find_webinar_facts, account, target.webinar_id)
     if facts is not None:
         return WEBINAR.validate_python(facts), True
     return await _fetch_webinar(services, target), False
@@ -228,9 +228,9 @@ async def _fetch_webinar(services: Services, target: Target) -> Webinar:
     if webinar.not_understood:
         return webinar  # not remembered: the next run may understand more, or find it corrected
     facts = WEBINAR.dump_python(webinar, mode="json")
-    server = services.config.ringcentral.server
+    account = services.config.account
     await services.ledger.run(
-        cache.store_webinar_facts, server, target.webinar_id, facts, services.clock.now()
+        cache.store_webinar_facts, account, target.webinar_id, facts, services.clock.now()
     )
     return webinar
 
@@ -248,8 +248,8 @@ async def _choose_session(services: Services, target: Target, webinar: Webinar) 
     """
     if target.session_id:
         return await services.ringcentral.session(webinar, target.session_id)
-    server = services.config.ringcentral.server
-    last = await services.ledger.run(sessions.find, server, webinar.id, None)
+    account = services.config.account
+    last = await services.ledger.run(sessions.find, account, webinar.id, None)
     # One call for the known session instead of a list of all. The grace keeps a run on a session
     # that runs late, when the next one is already planned.
     grace = target.schedule.end_grace
@@ -293,7 +293,7 @@ async def _build_state(
     # the join links are nowhere else.
     invitees = await services.ringcentral.invitees(session.key)
     # Even for a `plan`: managed people, mailboxes and a stored page all hang on this row.
-    row = await ledger.run(sessions.upsert, session)
+    row = await ledger.run(sessions.upsert, session, services.config.company.account)
     managed = await ledger.run(registrations.load_managed, row)
     snapshot = Snapshot(
         session=session,
@@ -326,8 +326,8 @@ async def _find_colleagues(
     managed: Mapping[str, ManagedRegistration],
 ) -> tuple[Colleague, ...]:
     """Load the directory from the ledger; ask RingCentral if that does not identify all people."""
-    server = services.config.ringcentral.server
-    colleagues = await services.ledger.run(cache.load_colleagues, server)
+    account = services.config.account
+    colleagues = await services.ledger.run(cache.load_colleagues, account)
     if needs_directory(roster.invitees, listed, colleagues, session, managed.values()):
         # Up to 500 pages: fetched only when a person can't be identified without it.
         colleagues = await fetch_colleagues(services)
@@ -339,7 +339,7 @@ async def fetch_colleagues(services: Services) -> Sequence[Colleague]:
 
     Raises what RingCentral's client raises.
     """
-    server = services.config.ringcentral.server
+    account = services.config.account
     colleagues = await services.ringcentral.directory()
-    await services.ledger.run(cache.store_colleagues, server, colleagues, services.clock.now())
+    await services.ledger.run(cache.store_colleagues, account, colleagues, services.clock.now())
     return colleagues

@@ -103,7 +103,7 @@ async def plan_run(
 async def _load_prior(services: Services, target: Target, options: Options) -> Prior:
     file = await load_roster_file(services, target)
     config = services.config
-    stamp = stamp_templates(config, template_folders(config.folder, target.templates))
+    stamp = stamp_templates(config, template_folders(config, target.templates))
     inputs = digest_inputs(config, target, options, file, stamp)
     return Prior(file, file.parse(target), None, inputs)
 

@@ -117,7 +117,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
     """Load the status, its texts clean. Nothing is seen before a run, and a `plan` is none."""
     server = config.ringcentral.server
     pause = pauses.load_pause(connection, server, target.webinar_id, target.session_id, now)
-    seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
+    seen = sessions.find(connection, config.account, target.webinar_id, target.session_id or None)
     # A `plan` stores the session it saw, but it owes no person anything: no state to show yet.
     if seen is None or seen.run_at is None:
         return Status(target.name, target.webinar_id, None, (), (), pause=pause)
@@ -187,8 +187,8 @@ def mark_in_doubt(record: DeliveryRecord) -> DeliveryRecord:
 
 async def find_seen_session(services: Services, target: Target) -> StoredSession | None:
     """Find the session that the last plan or run saw; None where the ledger knows none."""
-    server, session_id = services.config.ringcentral.server, target.session_id or None
-    return await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+    account, session_id = services.config.account, target.session_id or None
+    return await services.ledger.run(sessions.find, account, target.webinar_id, session_id)
 
 
 async def load_seen_session(services: Services, target: Target) -> StoredSession:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from onboarding.config import Config
+from onboarding.config.companies import Company
 from onboarding.config.schedule import build_schedule
 from onboarding.errors import ConfigurationError
 from onboarding.ledger.looks import LookKey
@@ -26,6 +27,7 @@ class Target:
     Without `session_id` it is the webinar's only session. `invitees` is None if no roster is named.
     `approval` is what the webinar asks for before anything is done. `schedule` are its messages on
     a schedule. `remove_at_most` is how many people `run --all` may remove; 0: it removes none.
+    `company` is whose it is.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Target:
     approval: ApprovalMode = ApprovalMode.NONE
     schedule: Schedule = field(default_factory=Schedule)
     remove_at_most: int = 0
+    company: Company = field(default_factory=Company)
 
 
 def find_target(config: Config, name: str, invitees: Path | None = None) -> Target:
@@ -53,8 +56,10 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
     # A name of config.toml that consists of digits comes first: it has a roster and an approval.
     if ids and name not in config.webinars:
         # Neither templates, columns nor schedule of a configured webinar: bare ids mean no section
-        # of config.toml. Only the approval is looked up, because it protects people.
-        return Target(name, ids[1], ids[2] or "", roster, approval=_find_approval(config, ids[1]))
+        # of config.toml. Only the approval is looked up, because it protects people, and
+        # whose webinar it is: no client's people get another's letter.
+        approval, company = _find_approval(config, ids[1]), _find_company(config, ids[1])
+        return Target(name, ids[1], ids[2] or "", roster, approval=approval, company=company)
     webinar = config.webinar(name)
     return Target(
         name,
@@ -69,10 +74,17 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
             config.messages,
             webinar.messages,
             name,
-            template_folders(config.folder, webinar.templates),
+            template_folders(config.of_company(webinar.company), webinar.templates),
         ),
         webinar.remove_at_most if webinar.remove else 0,
+        webinar.company,
     )
+
+
+def _find_company(config: Config, webinar_id: str) -> Company:
+    """Find whose a webinar is that is named by its ids; the plain sections' if it is no one's."""
+    found = (entry.company for entry in config.webinars.values() if entry.webinar == webinar_id)
+    return next(found, Company())
 
 
 def _find_approval(config: Config, webinar_id: str) -> ApprovalMode:

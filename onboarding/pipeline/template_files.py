@@ -9,17 +9,29 @@ from pathlib import Path
 
 from onboarding import samples
 from onboarding.config import Config
+from onboarding.config.companies import NamedBrandSettings
 
 Stamp = tuple[tuple[Path, int], ...]
 """Files with the times of their last change: a template that was changed is compiled again."""
 
 
-def template_folders(folder: Path, templates: Path | None) -> tuple[Path, ...]:
-    """Find the folders: the webinar's own (`templates`), config.toml's, and the shipped one."""
-    own = (templates,) if templates else ()
-    beside = folder / "templates"
+def template_folders(config: Config, templates: Path | None) -> tuple[Path, ...]:
+    """Find the folders: the webinar's own (`templates`), its brand's, and the shipped one.
+
+    The plain brand's is the folder `templates` of config.toml's.
+    """
     # The first folder that has a file wins, so a webinar may replace one file and keep the others.
-    return (*own, *((beside,) if beside.is_dir() else ()), samples.find_templates())
+    folders = (templates, _find_brand_folder(config))
+    return (*filter(None, folders), samples.find_templates())
+
+
+def _find_brand_folder(config: Config) -> Path | None:
+    # A named brand does not fall back to config.toml's folder: that may hold another client's
+    # letters.
+    if isinstance(config.brand, NamedBrandSettings):
+        return config.brand.templates
+    beside = config.folder / "templates"
+    return beside if beside.is_dir() else None
 
 
 def stamp_templates(config: Config, folders: Sequence[Path]) -> Stamp:

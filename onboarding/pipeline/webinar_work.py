@@ -108,7 +108,7 @@ class SharedPass:
     def stamp(self, target: Target) -> Stamp:
         """Stamp a webinar's templates, once in a pass: most webinars share them."""
         config = self.services.config
-        folders = template_folders(config.folder, target.templates)
+        folders = template_folders(config, target.templates)
         if folders not in self.stamps:
             self.stamps[folders] = stamp_templates(config, folders)
         return self.stamps[folders]

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from onboarding import errors
 from onboarding.cli.main import app
 from onboarding.config import environment, settings
+from onboarding.config.companies import NamedBrandSettings
 from onboarding.config.console import ConsoleSettings, ConsoleUser
 from onboarding.inbox.settings import RepliesSettings, SentSettings
 from onboarding.ledger.settings import LedgerSettings
@@ -59,6 +60,11 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[console.users.NAME]`": ConsoleUser(),
 }
 """Each section of config.toml with nothing given but what has to be."""
+
+WITHOUT_KEYS = frozenset(
+    {"`[messages]`", "`[accounts.NAME]`", "`[brands.NAME]`", "`[smtp_servers.NAME]`"}
+)
+"""Sections whose keys are the user's own words (`config.schedule`), or those of another section."""
 
 RC_CLIENT_ID = ("`[ringcentral]`", "client_id")
 """Kept as one, beside the secret that belongs to it."""
@@ -130,9 +136,13 @@ def test_every_exit_code_is_documented():
 
 def test_every_section_of_the_configuration_is_documented():
     headings = [one for one in sections(REFERENCE, 3) if one.startswith("`[")]
-    # Its keys are the user's own words (`config.schedule`), so it has no model to compare with.
-    assert [heading for heading in headings if heading != "`[messages]`"] == list(SECTIONS)
+    assert [heading for heading in headings if heading not in WITHOUT_KEYS] == list(SECTIONS)
     assert {heading.strip("`[]").split(".")[0] for heading in headings} == set(settings.SECTIONS)
+
+
+def test_a_named_brand_has_one_key_more_than_the_plain_one():
+    (row,) = table(sections(REFERENCE, 3)["`[brands.NAME]`"], "key")
+    assert {word(row[0])} == {*NamedBrandSettings.model_fields} - {*BrandSettings.model_fields}
 
 
 def shown_default(value: Any) -> Any:

@@ -9,12 +9,15 @@ import sqlalchemy as sa
 from onboarding.ledger import cache, deliveries, events, registrations, sessions
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger
+from onboarding.model.accounts import AccountKey
 from onboarding.model.people import Colleague, LinkedUser, Problem
 from onboarding.model.registrations import Standing
 from onboarding.model.sessions import SessionStatus
 from tests.ledger.making import MINUTE, NOW, START, invitee, order, seen, session
 
-SERVER = "https://ringcentral.example"
+ACCOUNT = AccountKey("https://ringcentral.example")
+SAME_SERVER = AccountKey(ACCOUNT.server, "acme")
+OTHER = AccountKey("https://other.example")
 END = START + timedelta(hours=1)
 PROBLEMS = [
     Problem(3, "email", "grace@", "no address"),
@@ -31,7 +34,7 @@ def test_session_keeps_its_number_when_its_facts_change(connection):
         connection, replace(session(), title="Moved", start=END, status=SessionStatus.ACTIVE)
     )
 
-    found = sessions.find(connection, SERVER, "webinar-1", "session-1")
+    found = sessions.find(connection, ACCOUNT, "webinar-1", "session-1")
     assert (second, found.id) == (first, first)
     assert (found.title, found.start, found.status, found.run_at) == (
         "Moved",
@@ -44,7 +47,7 @@ def test_session_keeps_its_number_when_its_facts_change(connection):
 def test_session_is_found_as_it_was_seen(connection):
     number = sessions.upsert(connection, session())
 
-    assert sessions.find(connection, SERVER, "webinar-1", "session-1") == sessions.StoredSession(
+    assert sessions.find(connection, ACCOUNT, "webinar-1", "session-1") == sessions.StoredSession(
         id=number,
         key=session().key,
         title="Spring launch",
@@ -58,13 +61,14 @@ def test_session_is_found_as_it_was_seen(connection):
 
 
 @pytest.mark.parametrize(
-    ("server", "webinar", "wanted", "found"),
+    ("account", "webinar", "wanted", "found"),
     [
-        (SERVER, "webinar-1", "session-1", "session-1"),
-        (SERVER, "webinar-1", None, "session-2"),
-        (SERVER, "webinar-1", "session-9", None),
-        (SERVER, "webinar-2", None, None),
-        ("https://other.example", "webinar-1", None, None),
+        (ACCOUNT, "webinar-1", "session-1", "session-1"),
+        (ACCOUNT, "webinar-1", None, "session-2"),
+        (ACCOUNT, "webinar-1", "session-9", None),
+        (ACCOUNT, "webinar-2", None, None),
+        (OTHER, "webinar-1", None, None),
+        (SAME_SERVER, "webinar-1", None, None),
     ],
     ids=[
         "by its id",
@@ -72,13 +76,14 @@ def test_session_is_found_as_it_was_seen(connection):
         "no such session",
         "no such webinar",
         "on another server",
+        "of another account",
     ],
 )
-def test_find_looks_for(connection, server, webinar, wanted, found):
+def test_find_looks_for(connection, account, webinar, wanted, found):
     seen(connection, 2, START + MINUTE)
     seen(connection, 1, START)
 
-    got = sessions.find(connection, server, webinar, wanted)
+    got = sessions.find(connection, account, webinar, wanted)
 
     assert (got.key.session_id if got else None) == found
 
@@ -88,7 +93,7 @@ def test_problems_of_a_run_replace_those_of_the_run_before(connection, session_r
     sessions.finish_run(connection, session_row, PROBLEMS, 2, NOW + MINUTE)
 
     assert sessions.list_problems(connection, session_row) == PROBLEMS
-    found = sessions.find(connection, SERVER, "webinar-1", "session-1")
+    found = sessions.find(connection, ACCOUNT, "webinar-1", "session-1")
     assert (found.heavy_calls, found.run_at) == (2, NOW + MINUTE)
 
 
@@ -99,7 +104,7 @@ def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_bef
 
     sessions.store_run_start(connection, session_row, 3, NOW + MINUTE)
 
-    found = sessions.find(connection, SERVER, "webinar-1", "session-1")
+    found = sessions.find(connection, ACCOUNT, "webinar-1", "session-1")
     assert (found.heavy_calls, found.run_at) == (3, NOW + MINUTE)
     assert sessions.list_problems(connection, session_row) == PROBLEMS
 
@@ -121,39 +126,58 @@ def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, 
 
 
 def test_webinar_facts_are_the_last_ones_kept(connection):
-    assert cache.find_webinar_facts(connection, SERVER, "webinar-1") is None
+    assert cache.find_webinar_facts(connection, ACCOUNT, "webinar-1") is None
 
-    cache.store_webinar_facts(connection, SERVER, "webinar-1", {"title": "old"}, NOW)
-    cache.store_webinar_facts(connection, SERVER, "webinar-1", {"title": "new", "host": None}, NOW)
-    cache.store_webinar_facts(connection, SERVER, "webinar-2", {"title": "other"}, NOW)
+    cache.store_webinar_facts(connection, ACCOUNT, "webinar-1", {"title": "old"}, NOW)
+    cache.store_webinar_facts(connection, ACCOUNT, "webinar-1", {"title": "new", "host": None}, NOW)
+    cache.store_webinar_facts(connection, ACCOUNT, "webinar-2", {"title": "other"}, NOW)
 
-    assert cache.find_webinar_facts(connection, SERVER, "webinar-1") == {
+    assert cache.find_webinar_facts(connection, ACCOUNT, "webinar-1") == {
         "title": "new",
         "host": None,
     }
 
 
-def test_directory_is_replaced_as_a_whole_for_its_server(connection):
-    cache.store_colleagues(connection, SERVER, [ADA, NAMELESS], NOW)
-    cache.store_colleagues(connection, "https://other.example", [ADA], NOW)
+def test_session_goes_with_its_webinar_to_another_account(connection):
+    number = sessions.upsert(connection, session(), SAME_SERVER.name)
 
-    cache.store_colleagues(connection, SERVER, [NAMELESS], NOW)
+    moved = sessions.upsert(connection, session(), ACCOUNT.name)
 
-    assert cache.load_colleagues(connection, SERVER) == [NAMELESS]
-    assert cache.load_colleagues(connection, "https://other.example") == [ADA]
+    assert moved == number
+    assert sessions.find(connection, SAME_SERVER, "webinar-1", None) is None
+    assert sessions.find(connection, ACCOUNT, "webinar-1", None).account == ACCOUNT.name
+
+
+def test_webinar_facts_are_of_one_account(connection):
+    cache.store_webinar_facts(connection, ACCOUNT, "webinar-1", {"title": "ours"}, NOW)
+    cache.store_webinar_facts(connection, SAME_SERVER, "webinar-1", {"title": "theirs"}, NOW)
+
+    assert cache.find_webinar_facts(connection, ACCOUNT, "webinar-1") == {"title": "ours"}
+    assert cache.find_webinar_facts(connection, SAME_SERVER, "webinar-1") == {"title": "theirs"}
+
+
+@pytest.mark.parametrize("other", [OTHER, SAME_SERVER])
+def test_directory_is_replaced_as_a_whole_for_its_account(connection, other):
+    cache.store_colleagues(connection, ACCOUNT, [ADA, NAMELESS], NOW)
+    cache.store_colleagues(connection, other, [ADA], NOW)
+
+    cache.store_colleagues(connection, ACCOUNT, [NAMELESS], NOW)
+
+    assert cache.load_colleagues(connection, ACCOUNT) == [NAMELESS]
+    assert cache.load_colleagues(connection, other) == [ADA]
 
 
 def test_directory_may_name_somebody_twice(connection):
-    cache.store_colleagues(connection, SERVER, [replace(ADA, job_title="old"), ADA], NOW)
+    cache.store_colleagues(connection, ACCOUNT, [replace(ADA, job_title="old"), ADA], NOW)
 
-    assert cache.load_colleagues(connection, SERVER) == [ADA]
+    assert cache.load_colleagues(connection, ACCOUNT) == [ADA]
 
 
 @pytest.mark.parametrize("known", [[], [ADA, NAMELESS]])
 def test_directory_comes_back_as_it_was_kept(connection, known):
-    cache.store_colleagues(connection, SERVER, known, NOW)
+    cache.store_colleagues(connection, ACCOUNT, known, NOW)
 
-    assert list(cache.load_colleagues(connection, SERVER)) == known
+    assert list(cache.load_colleagues(connection, ACCOUNT)) == known
 
 
 # --- forgetting -----------------------------------------------------------------------------------
@@ -167,7 +191,7 @@ def _fill(connection: sa.Connection) -> int:
     sessions.finish_run(
         connection, session_row, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW
     )
-    cache.store_colleagues(connection, SERVER, [ADA], NOW)
+    cache.store_colleagues(connection, ACCOUNT, [ADA], NOW)
     return session_row
 
 
@@ -209,11 +233,11 @@ def test_forgetting_leaves_the_people_of_other_sessions(connection):
 
 
 def test_colleagues_listed_lately_are_not_forgotten(connection):
-    cache.store_colleagues(connection, SERVER, [ADA], END)
+    cache.store_colleagues(connection, ACCOUNT, [ADA], END)
 
     sessions.remove_ended(connection, END)
 
-    assert cache.load_colleagues(connection, SERVER) == [ADA]
+    assert cache.load_colleagues(connection, ACCOUNT) == [ADA]
 
 
 @pytest.mark.anyio

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from onboarding.ledger.schema.base import account_column as _account_column
 from onboarding.ledger.schema.base import metadata
 from onboarding.ledger.schema.base import session_column as _session_column
 from onboarding.ledger.schema.base import text_column as _text_column
@@ -35,6 +36,7 @@ sessions = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("server", sa.Text, nullable=False),
+    _account_column(),
     sa.Column("webinar_id", sa.Text, nullable=False),
     sa.Column("session_id", sa.Text, nullable=False),
     _text_column("title"),
@@ -49,13 +51,15 @@ sessions = sa.Table(
 )
 """One row per session and server, as the last run saw it.
 
-`duration` and `join_offset` are in seconds; `heavy_calls` are those of the last run.
+`account` is the one in config.toml whose user saw it last. `duration` and `join_offset` are in
+seconds; `heavy_calls` are those of the last run.
 """
 
 cached_webinars = sa.Table(
     "webinars",
     metadata,
     sa.Column("server", sa.Text, primary_key=True),
+    _account_column(primary_key=True),
     sa.Column("webinar_id", sa.Text, primary_key=True),
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("fetched_at", UtcDateTime, nullable=False),
@@ -305,6 +309,7 @@ cached_colleagues = sa.Table(
     "directory",
     metadata,
     sa.Column("server", sa.Text, primary_key=True),
+    _account_column(primary_key=True),
     sa.Column("account_id", sa.Text, primary_key=True),
     sa.Column("user_id", sa.Text, primary_key=True),
     sa.Column("domain", sa.Text, primary_key=True),
@@ -314,7 +319,7 @@ cached_colleagues = sa.Table(
     _text_column("job_title"),
     sa.Column("fetched_at", UtcDateTime, nullable=False),
 )
-"""The company's colleagues as last listed: a run with no new colleague need not list them."""
+"""Each company's colleagues as last listed: a run with no new colleague need not list them."""
 
 roster_rows = sa.Table(
     "roster_rows",

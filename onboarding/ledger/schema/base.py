@@ -2,6 +2,8 @@
 
 import sqlalchemy as sa
 
+from onboarding.model.accounts import DEFAULT_ACCOUNT
+
 # On SQLite, Alembic changes a table by copying it, and can then change only named constraints.
 metadata = sa.MetaData(
     naming_convention={
@@ -15,6 +17,17 @@ metadata = sa.MetaData(
 def text_column(name: str) -> sa.Column[str]:
     """Make a column of text that is empty where nothing is known."""
     return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def account_column(*, primary_key: bool = False) -> sa.Column[str]:
+    """Make the column that names the account, as config.toml does."""
+    return sa.Column(
+        "account",
+        sa.Text,
+        primary_key=primary_key,
+        nullable=False,
+        server_default=DEFAULT_ACCOUNT,
+    )
 
 
 def session_column() -> sa.Column[int]:

@@ -13,6 +13,9 @@ down_revision = "0004"
 TEXT_START = "\n\x1e"
 """Between the texts of a kept message."""
 
+DIRECTORY_IDS = ["account_id", "user_id", "domain"]
+"""What names a colleague in a company's directory."""
+
 
 def _required_text(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False)
@@ -34,6 +37,7 @@ def upgrade() -> None:
     _add_inbox()
     _add_calendar_entries()
     _change_kept_messages()
+    _add_accounts()
 
 
 def _add_looks() -> None:
@@ -213,3 +217,18 @@ def _change_kept_messages() -> None:
         texts = (row["text"], row["calendar"], *json.loads(row["html"]))
         connection.execute(insert, {**row, "own": TEXT_START.join(texts)})
     op.drop_table("kept_messages_0004")
+
+
+def _add_accounts() -> None:
+    """Let one ledger serve several companies: what was before is of the account `default`."""
+    _add_account("sessions")
+    for name, ids in (("webinars", ["webinar_id"]), ("directory", DIRECTORY_IDS)):
+        _add_account(name)
+        with op.batch_alter_table(name) as table:
+            table.drop_constraint(f"pk_{name}", type_="primary")
+            table.create_primary_key(f"pk_{name}", ["server", "account", *ids])
+
+
+def _add_account(table: str) -> None:
+    column = sa.Column("account", sa.Text, nullable=False, server_default="default")
+    op.add_column(table, column)
