@@ -19,6 +19,7 @@ from onboarding.__main__ import NEW_OBJECTS
 from onboarding.cli.terminal import NoProgress, loop_factory
 from onboarding.config import Config, load
 from onboarding.ledger import deliveries, registrations, sessions
+from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Message
 from onboarding.model.kinds import Kind
@@ -172,7 +173,7 @@ def sample(config: Config) -> bytes:
     person = Invitee(2, "FORWHOM@example.com", Role.PANELIST, "FORWHOM", "Mueller", "Engineer")
     link = SecretStr("https://v.ringcentral.example/w/join/FORWHOM")
     record = Registration("1", Role.PANELIST, person.email, join_uri=link, phone_code="482 917")
-    letter = MessageRequest(
+    request = MessageRequest(
         kind=Kind.INVITATION,
         invitee=person,
         session=_session(1),
@@ -183,11 +184,11 @@ def sample(config: Config) -> bytes:
         recipient=person.email,
         panel=(person,),
     )
-    message = load_templates(config, _target(1)).compose(
-        letter, ProtectedValues.of([link], [person.email])
-    )
+    message = Composer(
+        load_templates(config, _target(1)), ProtectedValues.of([link], [person.email])
+    ).compose(request)
     if not isinstance(message, Message):
-        raise SystemExit(f"the letter was rejected: {message.reason}")
+        raise SystemExit(f"the message was rejected: {message.reason}")
     return message.body
 
 

@@ -24,7 +24,8 @@ from icalendar import Calendar, Event
 from pydantic import SecretStr
 
 from onboarding.messages import calendar, verify
-from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.composer import Composer
+from onboarding.messages.load import load_template_set
 from onboarding.messages.mime import MessageParts, build_message
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
@@ -75,7 +76,7 @@ class Bench:
     """One set of requests, and each stage of ours and of the plain way over it."""
 
     def __init__(self, people: int) -> None:
-        self.templates = TemplateSet.load([TEMPLATES], BRAND)
+        self.templates = load_template_set([TEMPLATES], BRAND)
         self.requests = [make_request(number) for number in range(1, people + 1)]
         links = [request.join_link for request in self.requests if request.join_link]
         self.protected = ProtectedValues.of(links, [request.recipient for request in self.requests])

@@ -150,10 +150,8 @@ class Messages:
         self.composer = find(
             "onboarding.messages.composer:Composer", "onboarding.letters.stationery:Composer"
         )
-        template_set = find(
-            "onboarding.messages.composer:TemplateSet", "onboarding.messages.templates:TemplateSet"
-        )
-        template_set = template_set or find("onboarding.letters.stationery:Stationery")
+        load = find("onboarding.messages.load:load_template_set")
+        load = load or find("onboarding.letters.stationery:Stationery").load
         settings = find(
             "onboarding.messages.settings:BrandSettings",
             "onboarding.letters.settings:BrandSettings",
@@ -166,7 +164,7 @@ class Messages:
             sender="Northwind <webinars@northwind.example>",
             reply_to="help@northwind.example",
         )
-        self.templates = template_set.load([templates], brand)
+        self.templates = load([templates], brand)
         self.numbers = count(1)
         self.session = self.sessions.Session(
             key=self.sessions.SessionKey("https://platform.example", "101", "201"),

@@ -14,6 +14,7 @@ from onboarding import roster
 from onboarding.cli.terminal import NoProgress
 from onboarding.ledger import deliveries, leases, mailboxes, registrations, transitions
 from onboarding.ledger.uid_seed import load_uid_seed
+from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import (
     Message,
@@ -121,7 +122,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
                 uid=delivery.uid,
                 sequence=delivery.sequence,
             )
-            message = templates.compose(request, protected)
+            message = Composer(templates, protected).compose(request)
             assert isinstance(message, Message)
 
             # The mail server takes the envelope; `sending` is committed; only then the body leaves.

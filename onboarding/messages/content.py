@@ -7,11 +7,12 @@ Checks nothing: `Composer.compose` does. Knows no digests: those are in `model.r
 
 import hashlib
 
-from onboarding.messages.composer import RENDERING, TemplateSet, explain
+from onboarding.messages.composer import RENDERING, explain
 from onboarding.messages.context import SessionWords
 from onboarding.messages.headers import transport_address
 from onboarding.messages.mime import MessageParts
 from onboarding.messages.request import MessageRequest
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Rejected
 from onboarding.model.reviews import MessageContent
 

@@ -141,7 +141,7 @@ class TemplateContext:
 
     def names(self) -> dict[str, Any]:
         """The names as Jinja takes them."""
-        # Not `asdict`: it would copy the whole panel, for each letter.
+        # Not `asdict`: it would copy the whole panel, for each message.
         return {name: getattr(self, name) for name in _CONTEXT_NAMES}
 
 
@@ -161,7 +161,7 @@ class SessionWords:
 
     Remembered for the session asked for last.
 
-    The panel likewise: all letters of a session have the same one, which may be a hundred people.
+    The panel likewise: all messages of a session have the same one, which may be a hundred people.
     """
 
     def __init__(self) -> None:
@@ -172,59 +172,59 @@ class SessionWords:
         self._known: dict[tuple[str, int], tuple[Locale, tzinfo, SessionContext, AddTo]] = {}
 
     def of(
-        self, letter: MessageRequest, locale: Locale
+        self, request: MessageRequest, locale: Locale
     ) -> tuple[Locale, tzinfo, SessionContext, AddTo]:
         """Say the session; the locale comes along, so that no other one gets its id."""
         session, key = (
-            letter.session,
-            (letter.invitee.time_zone, id(locale)),
+            request.session,
+            (request.invitee.time_zone, id(locale)),
         )  # a locale's own hash takes long
-        # By identity: a session's letters mostly share one object, and to compare takes longer.
+        # By identity: a session's messages mostly share one object, and to compare takes longer.
         if session is not self._session:
             self._session, self._add_to = session, _add_to(session)
             # Only one session at a time, or a long run would keep the words of all.
             self._known.clear()
         if key not in self._known:
-            zone = zone_of(letter.invitee, session)
+            zone = zone_of(request.invitee, session)
             self._known[key] = (locale, zone, _session_context(session, zone, locale), self._add_to)
         return self._known[key]
 
-    def panel(self, letter: MessageRequest) -> tuple[Person, ...]:
+    def panel(self, request: MessageRequest) -> tuple[Person, ...]:
         """Say who is on board."""
         # By identity: to compare a hundred people takes long, and a miss only makes them again.
-        if letter.panel is not self._invitees:
-            self._invitees, self._panel = letter.panel, _panel_context(letter.panel)
+        if request.panel is not self._invitees:
+            self._invitees, self._panel = request.panel, _panel_context(request.panel)
         return self._panel
 
 
 def make_context(
-    letter: MessageRequest, brand: Brand, locale: Locale, said: SessionWords
+    request: MessageRequest, brand: Brand, locale: Locale, said: SessionWords
 ) -> TemplateContext:
-    """Say a letter in a language."""
-    _locale, zone, when, add_to = said.of(letter, locale)
-    if RULES[letter.kind].template:
-        when = _add_countdown(when, letter, zone, locale)
+    """Say a message in a language."""
+    _locale, zone, when, add_to = said.of(request, locale)
+    if RULES[request.kind].template:
+        when = _add_countdown(when, request, zone, locale)
     return TemplateContext(
-        kind=letter.kind.value,
-        invitee=_recipient_context(letter.invitee),
+        kind=request.kind.value,
+        invitee=_recipient_context(request.invitee),
         session=when,
         brand=brand,
         add_to=add_to,
-        join_link=letter.join_link.get_secret_value() if letter.join_link else "",
-        phone_code=plain_text(letter.registration.phone_code) if letter.registration else "",
+        join_link=request.join_link.get_secret_value() if request.join_link else "",
+        phone_code=plain_text(request.registration.phone_code) if request.registration else "",
         # In the reader's zone of today: both times are then compared on one clock.
-        previous=_previous_context(letter, letter.previous, zone, locale)
-        if letter.previous
+        previous=_previous_context(request, request.previous, zone, locale)
+        if request.previous
         else None,
-        panel=said.panel(letter),
+        panel=said.panel(request),
     )
 
 
 def _add_countdown(
-    when: SessionContext, letter: MessageRequest, zone: tzinfo, locale: Locale
+    when: SessionContext, request: MessageRequest, zone: tzinfo, locale: Locale
 ) -> SessionContext:
-    """Say how far away the session is for a letter of this moment."""
-    start, moment = letter.session.start, letter.counted_from or letter.date
+    """Say how far away the session is for a message of this moment."""
+    start, moment = request.session.start, request.counted_from or request.date
     if moment >= start:
         return when
     wait = start - moment
@@ -326,10 +326,10 @@ def _count_days(start: datetime, end: datetime) -> int:
 
 
 def _previous_context(
-    letter: MessageRequest, told: Facts, zone: tzinfo, locale: Locale
+    request: MessageRequest, told: Facts, zone: tzinfo, locale: Locale
 ) -> PreviousContext:
     before: LocalDate = localize(told.start, zone, locale)
-    session = letter.session
+    session = request.session
     return PreviousContext(
         date=before.date,
         start=before.time,
@@ -338,14 +338,14 @@ def _previous_context(
         role=told.role.value,
         # As moments: the same moment in another zone is no change.
         time_changed=(told.start, told.duration) != (session.start, session.duration),
-        link_changed=has_new_link(letter, told),
-        role_changed=told.role is not letter.invitee.role,
+        link_changed=has_new_link(request, told),
+        role_changed=told.role is not request.invitee.role,
     )
 
 
-def has_new_link(letter: MessageRequest, told: Facts) -> bool:
-    """Tell whether the letter's link differs from the one that the reader has."""
-    return letter.join_link is not None and told.link != link_digest(letter.join_link)
+def has_new_link(request: MessageRequest, told: Facts) -> bool:
+    """Tell whether the message's link differs from the one that the reader has."""
+    return request.join_link is not None and told.link != link_digest(request.join_link)
 
 
 def _add_to(session: Session) -> AddTo:

@@ -2,7 +2,7 @@
 
 The pieces are as Jinja yields them.
 
-Where a long piece is known to hold nothing that may not stand in every letter, its middle is left
+Where a long piece is known to hold nothing that may not stand in every message, its middle is left
 out of what the check (`verify`) looks at. Its edges stay, for what stands next to it may make
 something of them. Judges nothing itself: `verify` does, and `seams` knows where HTML may be parted.
 """
@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import NamedTuple
 
-from onboarding.messages import verify
+from onboarding.messages.foreign import CheckedPiece, is_neutral
 from onboarding.messages.quoted_printable import encode_fragment, terminate
 from onboarding.messages.request import ProtectedValues
 from onboarding.messages.seams import seams
@@ -43,7 +43,7 @@ class Parted(NamedTuple):
 
     encoded: bytes
     edges: bytes
-    middle: verify.CheckedPiece | None
+    middle: CheckedPiece | None
 
 
 class Fragments:
@@ -53,7 +53,7 @@ class Fragments:
         self, guarded: ProtectedValues, configured: frozenset[str], part: Part = seams
     ) -> None:
         self._part = part
-        self._is_neutral = partial(verify.is_neutral, guarded=guarded, configured=configured)
+        self._is_neutral = partial(is_neutral, guarded=guarded, configured=configured)
         self._encoded: dict[str, bytes] = {}
         self._checked: dict[str, bytes] = {}
         self._room = ROOM
@@ -93,7 +93,7 @@ class Fragments:
         if long:
             self._drop_neutral_middles(long)
 
-    def _drop_neutral_middles(self, long: Sequence[tuple[str, bytes, verify.CheckedPiece]]) -> None:
+    def _drop_neutral_middles(self, long: Sequence[tuple[str, bytes, CheckedPiece]]) -> None:
         """Look through all middles together, since no word reaches across; else through each."""
         all_neutral = self._is_neutral([middle for _piece, _edges, middle in long])
         for piece, edges, middle in long:
@@ -107,7 +107,7 @@ def _at_seams(piece: str, part: Part) -> Parted:
     if first == last:
         return Parted(encoded, encoded, None)
     # Encoded and decoded again: the check reads what arrives, with its line ends.
-    middle = verify.CheckedPiece.of(a2b_qp(encode_fragment(piece[first:last])))
+    middle = CheckedPiece.of(a2b_qp(encode_fragment(piece[first:last])))
     return Parted(
         encoded,
         encode_fragment(piece[:first]) + encode_fragment(piece[last:]),

@@ -103,7 +103,7 @@ def _is_below(folder: Sequence[bytes], found: re.Match[bytes] | None) -> bool:
 
 
 SHORTEST_TOKEN = 10
-"""Letters and digits: a shorter word stands in a letter by chance."""
+"""Letters and digits: a shorter word stands in a message by chance."""
 
 _LONG_WORD = re.compile(rf"[^\W_]{{{SHORTEST_TOKEN},}}")
 

@@ -1,6 +1,6 @@
 """What `onboarding lint` says about templates and brand: all findings at once, as values.
 
-`TemplateSet.load` stops at the first mistake; this goes on to the next template. It also reports
+`load` stops at the first mistake; this goes on to the next template. It also reports
 what is allowed but unwise: pictures without alt text, contrast that is too low, a size at which
 Gmail cuts the message off. Changes and sends nothing.
 """
@@ -17,22 +17,18 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.compile import is_shallow
 from onboarding.messages.compiler.folders import Folders, read_template
 from onboarding.messages.compiler.sources import find_pasted_links
-from onboarding.messages.composer import (
-    KINDS,
-    TemplateSet,
-    assert_complete,
-    kind_without,
-    logo_of,
-    make_template_set,
-)
-from onboarding.messages.settings import BrandSettings, Colours
-from onboarding.messages.templates import (
+from onboarding.messages.compiler.template import (
     CALENDAR,
     Environments,
     Template,
     compile_template,
     list_names,
 )
+from onboarding.messages.load import find_sample_fault, list_samples
+from onboarding.messages.logo import logo_of
+from onboarding.messages.settings import BrandSettings, Colours
+from onboarding.messages.template_names import KINDS, assert_complete, kind_without
+from onboarding.messages.templates import TemplateSet, make_template_set
 from onboarding.model.entries import Entry
 
 CLIPPED = 102 * 1024
@@ -135,7 +131,7 @@ def _check_links(file: Path) -> Iterator[LintWarning]:
         if _HTTP.search(line):
             yield LintWarning(
                 f"{file}, line {number}",
-                "Links in letters begin with https://, not http://.",
+                "Links in messages begin with https://, not http://.",
                 is_error=True,
             )
 
@@ -146,7 +142,7 @@ def _check_file_name(file: Path, known: Sequence[str]) -> Iterator[LintWarning]:
     near = get_close_matches(name, known, n=1, cutoff=0.75)
     # A near name is mostly a mistyping. Others may be parts, which have any name.
     if near and name not in near:
-        message = f"No letter is called {name}; did you mean {near[0]}?"
+        message = f"No message is called {name}; did you mean {near[0]}?"
         yield LintWarning(str(file), message, is_error=False)
 
 
@@ -180,13 +176,13 @@ def _check_set(
 
 def _check_samples(template_set: TemplateSet) -> Iterator[LintWarning]:
     """Check the messages that sample people would get."""
-    for request in template_set.samples():
+    for request in list_samples(template_set):
         name = template_set.name_for(request)
-        if fault := template_set.find_fault(request):
-            message = f"A letter to a sample {request.invitee.role} fails: {fault}"
+        if fault := find_sample_fault(template_set, request):
+            message = f"A message to a sample {request.invitee.role} fails: {fault}"
             yield LintWarning(name, message, is_error=True)
         else:
-            # Only now: for a letter with a fault this would raise.
+            # Only now: for a message with a fault this would raise.
             html = template_set.render_parts(request, request.recipient).html
             yield from (LintWarning(name, advice, is_error=False) for advice in _unwise(html))
 

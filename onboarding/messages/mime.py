@@ -17,23 +17,12 @@ from typing import Any, cast
 
 from onboarding.messages import headers
 from onboarding.messages.attachments import Attachment
+from onboarding.messages.logo import LOGO_CID, Picture
 from onboarding.messages.quoted_printable import quoted_printable
 from onboarding.messages.settings import BrandSettings, CalendarMethod
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The logo that travels inside messages. `subtype` is `png`, `jpeg` or `gif`."""
-
-    content: bytes
-    subtype: str
-
-
 CALENDAR_FILE_NAME = "invite.ics"
 """The name that Outlook, Google and Apple give the file of an invitation."""
-
-LOGO_CID = "logo@letters"
-"""The logo's Content-ID, without angle brackets; it has to be unique within a message only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class RenderedParts(NamedTuple):
-    """A letter's rendered words: HTML as its template yields it, text, calendar description."""
+    """A message's rendered words: HTML as its template yields it, text, calendar description."""
 
     pieces: Sequence[str]
     text: str

@@ -1,4 +1,4 @@
-"""What goes into one letter, and what no other letter may hold. Frozen values; no I/O.
+"""What goes into one message, and what no other message may hold. Frozen values; no I/O.
 
 The pipeline makes a `MessageRequest` from a delivery, the roster and RingCentral's answers, and one
 `ProtectedValues` per session.
@@ -19,7 +19,7 @@ from onboarding.model.sessions import Facts, Registration, Session, link_digest
 
 
 class UnrenderableValue(ValueError):
-    """A value that can't be in a letter; the words don't hold the value, so may be shown."""
+    """A value that can't be in a message; the words don't hold the value, so may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class MessageRequest:
     rehearsal. `panel` is all on board, for the producer's sheet. `previous` is what the invitee's
     mailbox holds so far (updates). `entry` is the id of the schedule's entry that it is for, empty
     for other kinds; `template` names its templates (empty: those of its kind). `join_link` is the
-    link that the letter has to hold: the invitee's own, None for a kind that holds no link.
+    link that the message has to hold: the invitee's own, None for a kind that holds no link.
     """
 
     kind: Kind
@@ -63,12 +63,12 @@ class MessageRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProtectedValues:
-    """What may be in its owner's letter only: links and addresses of one session's people.
+    """What may be in its owner's message only: links and addresses of one session's people.
 
     Made once per session. `links` are the few places, in lower case, below which any join link of
     the session lies (none: there is no link yet), so that a proof costs the message's size and not
     the number of people. `tokens` are the words in the links that are one person's only: they may
-    not stand in another letter by themselves either. `addresses` are keys (`address_key`),
+    not stand in another message by themselves either. `addresses` are keys (`address_key`),
     `domains` what stands behind their `@`. `shared` are digests of links that several records have:
     RingCentral's mistake, but two guests on one link make a recording unusable.
     """

@@ -1,7 +1,7 @@
 """Sample people: every template is tried on them before a real person gets a message from it.
 
 Finds what only rendering shows: tags that are left over, expressions that fail, a part without join
-link. `composer` and `lint` compose the messages; this module makes the requests.
+link. `load` and `lint` compose the messages; this module makes the requests.
 """
 
 import re
@@ -68,13 +68,13 @@ def sample_messages(languages: Iterable[str], scheduled: Sequence[str]) -> Itera
     templates of scheduled messages.
     """
     earlier = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
-    letters = [
+    wanted = [
         (kind, template)
         for kind in Kind
         for template in (scheduled if RULES[kind].template else (default_template(kind),))
     ]
     for (kind, template), invitee, language, rich in product(
-        letters, PANEL, languages, (True, False)
+        wanted, PANEL, languages, (True, False)
     ):
         registration = Registration(
             id="1", role=invitee.role, join_uri=LINK, phone_code="123 456" if rich else ""
@@ -84,7 +84,7 @@ def sample_messages(languages: Iterable[str], scheduled: Sequence[str]) -> Itera
             template=template,
             invitee=replace(invitee, language=language),
             session=SESSION,
-            # Without one where real people may have none, so letters are tried as they will be.
+            # Without one where real people may have none, so messages are tried as they will be.
             registration=registration if RULES[kind].needs_registration else None,
             message_id="<sample@sample.example>",
             uid="sample@sample.example",

@@ -1,7 +1,7 @@
 """`[brand]` of `config.toml`: the sender, colours, language, and the kind of calendar entry.
 
 Every command reads it, so this module imports pydantic and nothing heavier. Opens no file: a logo's
-path is read by `TemplateSet.load`.
+path is read by `load`.
 """
 
 import re

@@ -1,217 +1,211 @@
-"""A webinar's templates: found by kind, role and language, and compiled.
+"""A webinar's templates, compiled once per run: chosen for a person, and rendered.
 
-Knows which of `invitation.cohost.de`, `invitation.cohost`, `invitation.de` and `invitation` a
-person gets. Renders and sends nothing: `composer` does the first.
+Makes the parts of a message, and no message: that is `composer`. `load` finds and compiles them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
-from babel import Locale
 
-from onboarding.errors import ConfigurationError
-from onboarding.messages.compiler.compile import compile_source
-from onboarding.messages.compiler.constants import is_constant
-from onboarding.messages.compiler.folders import FolderLoader, Folders, read_template
-from onboarding.messages.compiler.names import check_names
-from onboarding.messages.compiler.sources import read_pieces
-from onboarding.messages.context import Brand
+from onboarding.messages import calendar
+from onboarding.messages.attachments import Attachment
+from onboarding.messages.compiler.compile import join_empty_lines
+from onboarding.messages.compiler.template import CALENDAR, Template
+from onboarding.messages.context import (
+    Brand,
+    Palette,
+    SessionWords,
+    TemplateContext,
+    make_context,
+    plain_text,
+)
 from onboarding.messages.dates import locale_of
-from onboarding.messages.sandbox.environment import MessageEnvironment
-from onboarding.model.people import Role
-
-HTML_ENDINGS = (".mjml.j2", ".html.j2")
-TEXT_ENDING = ".txt.j2"
-CALENDAR = "calendar"
-"""The template of the calendar entry's description; text only."""
+from onboarding.messages.logo import LOGO_CID, Picture
+from onboarding.messages.mime import FixedFields, MessageParts, MimeFrame, make_frame
+from onboarding.messages.normal_form import normal_key
+from onboarding.messages.rendered_parts import RenderedParts
+from onboarding.messages.request import MessageRequest
+from onboarding.messages.sandbox.limits import Budget, collect, join_text
+from onboarding.messages.settings import BrandSettings
+from onboarding.messages.template_names import SCHEDULED, candidates
+from onboarding.model.kinds import RULES
 
 
 @dataclass(frozen=True, slots=True)
-class Environments:
-    """Jinja for HTML (autoescaped) and for text, both sandboxed and strict about unknown names."""
+class TemplateSet:
+    """A webinar's templates, compiled, and the brand that they are printed with.
 
-    html: jinja2.Environment
-    text: jinja2.Environment
+    `logo` is the picture that travels inside each message, None where there is none. Calendars are
+    asked to answer only where someone reads the answers (`reads_answers`). `scheduled` are the
+    templates of the webinar's schedule, `files` what travels with the messages of its entries, by
+    the entry's id.
+    """
 
-    @classmethod
-    def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
-        """Make environments in which templates may include what is in `folders`.
+    brand: BrandSettings
+    templates: Mapping[str, Template]
+    frames: Mapping[str, MimeFrame]
+    shown_brand: Brand
+    configured: frozenset[str]
+    fixed: FixedFields = ()
+    logo: Picture | None = None
+    reads_answers: bool = False
+    scheduled: tuple[str, ...] = SCHEDULED
+    files: Mapping[str, tuple[Attachment, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    _frames: dict[tuple[str, tuple[str, ...]], MimeFrame] = field(default_factory=dict, repr=False)
 
-        A given `brand` is put in while compiling, except if any template gives the name `brand`
-        another meaning: the parts that it includes would then go on with the old one.
+    def render_parts(
+        self, request: MessageRequest, recipient: str, words: SessionWords | None = None
+    ) -> MessageParts:
+        """Render one person's parts.
+
+        Raises one of `composer.RENDERING` where their values don't fit.
         """
-        loader = FolderLoader(folders)
-        # Over all files, used or not: which of them a template includes is known only later.
-        fixed = brand and is_constant("brand", map(read_template, folders.files()))
-        known = {"brand": brand} if fixed else {}
-        # One loader, but two environments: a part that is included in a text must not be escaped.
-        html, text = (_environment(loader, known, autoescape=escape) for escape in (True, False))
-        return cls(html, text)
-
-    @property
-    def derived(self) -> jinja2.Environment:
-        """For text that was derived from HTML: each of its line ends is meant."""
-        return self.text.overlay(trim_blocks=False, lstrip_blocks=False)
-
-
-def _environment(
-    loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool
-) -> MessageEnvironment:
-    # White space means nothing in HTML. In text, a line with only a block is no empty line.
-    environment = MessageEnvironment(
-        autoescape=autoescape,
-        loader=loader,
-        trim_blocks=not autoescape,
-        lstrip_blocks=not autoescape,
-        keep_trailing_newline=not autoescape,
-    )
-    environment.known = known
-    return environment
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A compiled template. `html` is None for the calendar's.
-
-    `names_link`: it asks for the join link, so it can't be used for a reader who has none.
-    """
-
-    name: str
-    locale: Locale
-    html: jinja2.Template | None
-    text: jinja2.Template
-    text_is_derived: bool = False
-    names_link: bool = False
-
-
-def language_tags(language: str) -> tuple[str, ...]:
-    """List the tags of a language, the most special first: `de-at`, `de`."""
-    tag = language.replace("_", "-").lower()
-    tags = (tag, tag.partition("-")[0])
-    return tuple(dict.fromkeys(filter(None, tags)))
-
-
-@cache
-def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
-    """List the names of the templates that fit, the most special first."""
-    tags = language_tags(language)
-    special = f"{kind}.{role.value.lower()}"
-    return (
-        # The role counts before the language: what only a co-host has to do stands in their
-        # template.
-        *(f"{special}.{tag}" for tag in tags),
-        special,
-        *(f"{kind}.{tag}" for tag in tags),
-        kind,
-    )
-
-
-def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
-    """Find a template's HTML source and its text.
-
-    The text counts only beside the HTML, in the same folder: our text must not go with the user's
-    own HTML.
-    """
-    for folder in folders.paths:
-        paths = (folders.file(folder / (name + ending)) for ending in HTML_ENDINGS)
-        sources = [path for path in paths if path]
-        # Not the first of them: an edit of the other one would then have no effect, silently.
-        if len(sources) > 1:
-            raise ConfigurationError(
-                f"{sources[0]} and {sources[1]} are both sources of one template.",
-                hint="Remove one of them.",
-            )
-        text = folders.file(folder / (name + TEXT_ENDING))
-        if sources or text:
-            return (sources[0] if sources else None), text
-    return None, None
-
-
-def list_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """List every template of these kinds, without endings.
-
-    Shared parts are in folders of their own and don't count.
-    """
-    found = set()
-    for folder in folders.paths:
-        for file in folder.iterdir():
-            name = _without_ending(file.name)
-            # `exists`: a link that leads nowhere is no template.
-            if name and name.partition(".")[0] in kinds and file.exists():
-                found.add(name)
-    return tuple(sorted(found))
-
-
-def _without_ending(file_name: str) -> str:
-    """Return a template's name, empty if the file is no template."""
-    for ending in (*HTML_ENDINGS, TEXT_ENDING):
-        if file_name.endswith(ending):
-            return file_name.removesuffix(ending)
-    return ""
-
-
-def compile_template(
-    name: str, folders: Folders, environments: Environments, language: str
-) -> Template:
-    """Compile a template.
-
-    Raises `ConfigurationError`, with file and line, for all that can be wrong with it.
-    """
-    source, text = find_template(name, folders)
-    # A message always has an HTML part (the check asks for it); a calendar's entry has none.
-    if source is None and not name.startswith(CALENDAR):
-        raise ConfigurationError(
-            f"The template {text} has no HTML beside it.",
-            hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it.",
-        )
-    html, derived = _compile_html(source, folders, environments.html) if source else (None, "")
-    plain = _read_source(text, folders, environments.text) if text else derived
-    try:
-        return Template(
+        rendered = self.render(request, words or SessionWords())
+        name = plain_text(request.invitee.name)
+        return MessageParts(
             name=name,
-            locale=_locale(name, language),
-            html=environments.html.from_string(html) if html is not None else None,
-            text=(environments.text if text else environments.derived).from_string(plain),
-            text_is_derived=text is None,
-            # Shared parts are in their place by now. In doubt it is needed: a condition on it may
-            # show nothing.
-            names_link="join_link" in (html or "") + plain,
+            recipient=recipient,
+            subject=rendered.subject,
+            message_id=request.message_id,
+            date=request.date,
+            text=rendered.text,
+            pieces=rendered.pieces,
+            calendar=calendar.calendar_entry(
+                request,
+                self.brand,
+                plain_text(request.session.title),
+                name,
+                rendered.calendar_description,
+                asks_for_answer=self.reads_answers,
+            ),
         )
-    except jinja2.TemplateSyntaxError as error:
-        # each file is right by itself, but together they are not
-        raise ConfigurationError(
-            f"The template {name}, together with its shared parts, can't be compiled: "
-            f"{error.message}.",
-            hint="Look at what it includes or extends.",
-        ) from error
+
+    def render(self, request: MessageRequest, words: SessionWords) -> RenderedParts:
+        """Render what the templates say; raises as `render_parts` does."""
+        template = self.template(request.template, request)
+        names = self._context(request, template, words).names()
+        # One budget for HTML, text and calendar: the limits are those of a message.
+        with Budget():
+            return RenderedParts(
+                # Left in pieces: `fragments` knows a template's own text again by its piece.
+                pieces=collect(_generate(template.html, names)) if template.html else (),
+                text=join_empty_lines(join_text(_generate(template.text, names))),
+                calendar_description=self._calendar_description(request, template, names, words),
+            )
+
+    def name_for(self, request: MessageRequest) -> str:
+        """Name the template of a message."""
+        return self.template(request.template, request).name
+
+    def frame(self, request: MessageRequest) -> MimeFrame:
+        """Find the frame of a message: one for each METHOD, which stands in a header, and files."""
+        method, files = calendar.method_of(request, self.brand), self.files.get(request.entry, ())
+        if not files:
+            return self.frames[method]
+        key = (method, tuple(f"{file.name} {file.sha256}" for file in files))
+        if key not in self._frames:
+            self._frames[key] = make_frame(self.brand, method, self.logo, self.fixed, files)
+        return self._frames[key]
+
+    def needs_link(self, request: MessageRequest) -> bool:
+        """Whether a message can't be written without its reader's join link."""
+        rules = RULES[request.kind]
+        if not rules.may_omit_link:
+            return rules.holds_join_link
+        return self.template(request.template, request).names_link
+
+    def template(self, kind: str, request: MessageRequest) -> Template:
+        """Choose the template for a person's role and language, the most special that fits."""
+        if template := self._find_template(kind, request):
+            return template
+        raise LookupError(kind)  # `assert_complete` has looked for one of every kind
+
+    def _find_template(self, kind: str, request: MessageRequest) -> Template | None:
+        language = request.invitee.language or request.session.locale
+        for name in candidates(kind, request.invitee.role, language):
+            if template := self.templates.get(name):
+                return template
+        return None
+
+    def _context(
+        self, request: MessageRequest, template: Template, words: SessionWords
+    ) -> TemplateContext:
+        wanted = locale_of(request.invitee.language or request.session.locale)
+        locale = (
+            # A region counts (de-AT has other month names), but only for the template's own
+            # language: else an English message would have French dates.
+            wanted if wanted and wanted.language == template.locale.language else template.locale
+        )
+        return make_context(request, self.shown_brand, locale, words)
+
+    def _calendar_description(
+        self,
+        request: MessageRequest,
+        beside: Template,
+        names: dict[str, Any],
+        words: SessionWords,
+    ) -> str:
+        """Describe the calendar entry: by the calendar's template where there is one.
+
+        Empty for a kind without link, or without a calendar entry.
+        """
+        rules = RULES[request.kind]
+        if not (rules.holds_join_link and rules.has_calendar):
+            return ""
+        template = self._find_template(CALENDAR, request)
+        if template is None:
+            return str(names["join_link"])
+        if template.locale is not beside.locale:  # to compare them takes longer than to look again
+            names = self._context(request, template, words).names()
+        return join_text(_generate(template.text, names)).strip()
 
 
-def _compile_html(file: Path, folders: Folders, environment: jinja2.Environment) -> tuple[str, str]:
-    """Return Jinja source of the HTML, and of the text derived from it."""
-    check_names(file, folders, environment)
-    return compile_source(file, folders, environment)
+def _generate(template: jinja2.Template, names: dict[str, Any]) -> Iterator[str]:
+    """Render piece by piece. Jinja's own way also rewrites the tracebacks of errors."""
+    # A new context for each: what a message sets must not be there in the next one.
+    return template.root_render_func(template.new_context(names))
 
 
-def _read_source(file: Path, folders: Folders, environment: jinja2.Environment) -> str:
-    """Return Jinja source of a text, with its shared parts in their place."""
-    check_names(file, folders, environment)
-    pieces = read_pieces(file, folders, environment)
-    return "".join(piece.text for piece in pieces)
+def make_template_set(
+    templates: Mapping[str, Template],
+    brand: BrandSettings,
+    logo: Picture | None,
+    fixed: FixedFields = (),
+    *,
+    reads_answers: bool = False,
+    scheduled: Sequence[str] = SCHEDULED,
+) -> TemplateSet:
+    """Put compiled templates and the brand together, untried."""
+    return TemplateSet(
+        brand=brand,
+        templates=templates,
+        frames={
+            method: make_frame(brand, method, logo, fixed)
+            for method in (*calendar.ENTRY_METHODS, "")
+        },
+        shown_brand=make_brand_context(brand, logo),
+        configured=frozenset(map(normal_key, brand.addresses)),
+        fixed=fixed,
+        logo=logo,
+        reads_answers=reads_answers,
+        scheduled=tuple(dict.fromkeys(scheduled)),
+    )
 
 
-@cache
-def _locale(name: str, language: str) -> Locale:
-    """Find the language in which a template is written: its suffix, else `[brand] language`."""
-    roles = {role.value.lower() for role in Role}
-    suffixes = [word for word in name.split(".")[1:] if word not in roles]
-    tag = suffixes[-1] if suffixes else language
-    if found := locale_of(tag):
-        return found
-    raise ConfigurationError(
-        f"The template {name} is in a language that is not known: {tag!r}.",
-        hint="Names are like invitation.de, invitation.cohost or invitation.cohost.de.",
+def make_brand_context(brand: BrandSettings, logo: Picture | None) -> Brand:
+    """Write the brand as templates see it."""
+    return Brand(
+        name=plain_text(brand.name),
+        help_address=brand.help_address,
+        logo=f"cid:{LOGO_CID}" if logo else brand.logo,
+        imprint=brand.imprint,
+        dial_in=brand.dial_in,
+        device_test=brand.device_test,
+        colours=Palette(**brand.colours.model_dump()),
+        language=brand.language,
     )

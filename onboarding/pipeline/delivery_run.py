@@ -14,8 +14,9 @@ from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import rate_limits
 from onboarding.ledger.bounces import BounceTokens
 from onboarding.ledger.leases import Holder
-from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.composer import Composer
 from onboarding.messages.request import ProtectedValues
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Delivery
 from onboarding.model.entries import Schedule
 from onboarding.model.people import Invitee

@@ -20,7 +20,7 @@ from onboarding.plan.approval import ApprovalRule, hold_unapproved, is_message_c
 from onboarding.plan.entries_due import DueEntry
 
 if TYPE_CHECKING:
-    from onboarding.messages.composer import TemplateSet
+    from onboarding.messages.templates import TemplateSet
     from onboarding.pipeline.planned_messages import PlannedMessages
 
 NOT_APPROVED = "not approved as it is now"

@@ -15,9 +15,10 @@ from pathlib import Path
 from onboarding.config import Config
 from onboarding.ledger.bounces import BounceTokens
 from onboarding.messages.attachments import Attachment, read_attachments
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.load import load_template_set
 from onboarding.messages.mime import FixedFields
 from onboarding.messages.settings import BrandSettings
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.entries import Schedule
 from onboarding.pipeline.deliver import deliver, queue_messages
 from onboarding.pipeline.delivery_run import prepare_delivery
@@ -128,4 +129,6 @@ def _load_cached(
     scheduled: tuple[str, ...],
     _stamp: Stamp,
 ) -> TemplateSet:
-    return TemplateSet.load(folders, brand, fixed, reads_answers=reads_answers, scheduled=scheduled)
+    return load_template_set(
+        folders, brand, fixed, reads_answers=reads_answers, scheduled=scheduled
+    )

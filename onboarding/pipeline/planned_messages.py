@@ -12,11 +12,12 @@ from itertools import product
 
 from pydantic import SecretStr
 
-from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.composer import Composer
 from onboarding.messages.content import render_content
 from onboarding.messages.context import SessionWords
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.sample_people import PANEL
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Rejected
 from onboarding.model.entries import Entry
 from onboarding.model.kinds import RULES, Kind, clears_facts

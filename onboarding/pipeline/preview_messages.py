@@ -20,6 +20,7 @@ from onboarding.ledger import cache, sessions
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
+from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.accounts import AccountKey
 from onboarding.model.deliveries import Outcome, Rejected, calendar_uid, message_id
@@ -157,7 +158,7 @@ async def send_test_message(
         purpose,
     )
     test_request = replace(request, recipient=to, message_id=test_id, date=now)
-    message = load_templates(config, target).compose(test_request, protected)
+    message = Composer(load_templates(config, target), protected).compose(test_request)
     # Checked as a run checks it: a template that a run would refuse must not pass its test mail.
     if isinstance(message, Rejected):
         return message

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 
 from onboarding.ledger import reviews
-from onboarding.messages.composer import TemplateSet
-from onboarding.messages.mime import LOGO_CID
+from onboarding.messages.logo import LOGO_CID
 from onboarding.messages.request import ProtectedValues
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee
 from onboarding.model.registrations import registration_key

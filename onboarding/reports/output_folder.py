@@ -46,7 +46,7 @@ def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             write_file(folder / name, content)
     finally:
         # Also after an error, and with the old names: until their files are gone, they have to be
-        # in the list, or a crash would leave letters that no preview removes.
+        # in the list, or a crash would leave messages that no preview removes.
         _write_list(folder, {**before, **written})
     for name in before.keys() - written.keys():
         _remove_unchanged(folder, name, before[name])

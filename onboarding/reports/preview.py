@@ -22,9 +22,11 @@ from types import MappingProxyType
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages.attachments import Attachment
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.composer import Composer
+from onboarding.messages.load import load_template_set
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee
@@ -112,8 +114,9 @@ def compose_messages(preview: Preview, name: str) -> ComposedMessages:
         templates = replace(templates, files=preview.files)
     except ConfigurationError as error:
         return ComposedMessages(version, {}, error)
+    composer = Composer(templates, preview.protected)
     messages = {
-        person.row: templates.compose(preview.requests[person.row, name], preview.protected)
+        person.row: composer.compose(preview.requests[person.row, name])
         for person in preview.people
     }
     return ComposedMessages(version, messages)
@@ -129,7 +132,7 @@ def _load_templates(
     reads_answers: bool,
     scheduled: tuple[str, ...],
 ) -> TemplateSet:
-    return TemplateSet.load(folders, brand, reads_answers=reads_answers, scheduled=scheduled)
+    return load_template_set(folders, brand, reads_answers=reads_answers, scheduled=scheduled)
 
 
 _MIME_HEADERS = frozenset({"mime-version", "content-type", "content-transfer-encoding"})

@@ -250,7 +250,7 @@ class InviteeTraces(ApiRecord):
     join_uri: Link = None
 
     def to_model(self, fault: str) -> UntouchedRecord:
-        """The same in the model's words. Its link is kept, because no letter may hold it."""
+        """The same in the model's words. Its link is kept, because no message may hold it."""
         return UntouchedRecord(
             id=self.id,
             role=self.role,

@@ -3,7 +3,7 @@
 Pure. Here it is decided which extensions a message needs (RFC 1870 SIZE, 6152 8BITMIME, 6531
 SMTPUTF8); one that the server can't carry is refused here, with words, before anything is said to
 the server. Where the server offers delivery status notifications (RFC 3461), a bounce is to hold
-the header alone: the letter has a join link.
+the header alone: the message has a join link.
 """
 
 import hashlib

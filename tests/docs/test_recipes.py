@@ -62,11 +62,11 @@ def test_a_message_kind_is_added_by_its_row_and_its_templates(copy):
     )
     script = """
 from pathlib import Path
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.load import list_samples, load_template_set
 from onboarding.messages.settings import BrandSettings
 
 brand = BrandSettings(name="Northwind", sender="events@example.com", reply_to="events@example.com")
-samples = TemplateSet.load([Path("templates")], brand).samples()
+samples = list_samples(load_template_set([Path("templates")], brand))
 print(len([sample for sample in samples if sample.kind == "postcard"]))
 """
     without = run(copy, "-c", script)

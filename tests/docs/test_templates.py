@@ -1,4 +1,4 @@
-"""The guide to the letters names what templates may say, and the templates that ship."""
+"""The guide to the messages names what templates may say, and the templates that ship."""
 
 import re
 from dataclasses import is_dataclass
@@ -15,7 +15,7 @@ from onboarding.messages.sandbox import filters, limits
 from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS_OF, MOST_TAGS
 from onboarding.messages.sandbox.guards import MAPPING_METHODS
 from onboarding.messages.sandbox.limits import Group
-from onboarding.messages.templates import candidates
+from onboarding.messages.template_names import candidates
 from onboarding.model.people import Role
 from tests.docs.pages import read, table, word, words
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Invitee, Role
@@ -136,3 +138,10 @@ def write_templates(
 
 def with_extra(person: Invitee, **columns: str) -> Invitee:
     return replace(person, extra=columns)
+
+
+def compose(
+    templates: TemplateSet, request: MessageRequest, protected: ProtectedValues
+) -> Message | Rejected:
+    """Compose a message as the first of its session."""
+    return Composer(templates, protected).compose(request)

@@ -10,14 +10,25 @@ import pytest
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages.attachments import ADMITTED, MOST_ATTACHED, REFUSED, read_attachments
-from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.composer import Composer
 from onboarding.messages.content import render_content
+from onboarding.messages.load import load_template_set
 from onboarding.messages.mime import make_frame
+from onboarding.messages.templates import TemplateSet
 from onboarding.messages.verify import find_violation
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import Kind
 from onboarding.model.reviews import content_digest
-from tests.messages.samples import BRAND, OTHERS, OWN, SHIPPED, as_email, make_request, protect
+from tests.messages.samples import (
+    BRAND,
+    OTHERS,
+    OWN,
+    SHIPPED,
+    as_email,
+    compose,
+    make_request,
+    protect,
+)
 
 PDF = b"%PDF-1.7\n1 0 obj <</Type /Catalog>> endobj\n"
 
@@ -140,7 +151,7 @@ def files(tmp_path):
 
 @pytest.fixture(scope="module")
 def shipped() -> TemplateSet:
-    return TemplateSet.load([SHIPPED], BRAND, scheduled=("material",))
+    return load_template_set([SHIPPED], BRAND, scheduled=("material",))
 
 
 REQUEST = make_request(Kind.SCHEDULED, template="material", entry="material")
@@ -149,7 +160,7 @@ REQUEST = make_request(Kind.SCHEDULED, template="material", entry="material")
 def test_files_travel_as_they_are_behind_the_message(shipped, files):
     templates = replace(shipped, files={"material": files})
 
-    composed = templates.compose(REQUEST, protect())
+    composed = compose(templates, REQUEST, protect())
 
     assert composed.canonical
     message = as_email(composed)
@@ -158,7 +169,7 @@ def test_files_travel_as_they_are_behind_the_message(shipped, files):
         for part in message.iter_attachments()
     ] == [(file.media_type, file.name, file.content) for file in files]
     assert message.get_content_type() == "multipart/mixed"
-    other = templates.compose(replace(REQUEST, entry="other"), protect())
+    other = compose(templates, replace(REQUEST, entry="other"), protect())
     assert as_email(other).get_content_type() == "multipart/alternative"
 
 
@@ -171,7 +182,7 @@ def test_files_travel_as_they_are_behind_the_message(shipped, files):
 )
 def test_file_that_was_changed_on_the_way_is_found(shipped, files, change, said):
     templates = replace(shipped, files={"material": files})
-    composed = templates.compose(REQUEST, protect())
+    composed = compose(templates, REQUEST, protect())
 
     violation = find_violation(
         change(composed.body),
@@ -188,7 +199,7 @@ def test_file_that_was_changed_on_the_way_is_found(shipped, files, change, said)
 def test_message_without_its_files_or_with_others_is_found(shipped, files):
     templates = replace(shipped, files={"material": files})
     arguments = (REQUEST, REQUEST.recipient, protect(), templates.configured, ())
-    whole, bare = templates.compose(REQUEST, protect()), shipped.compose(REQUEST, protect())
+    whole, bare = compose(templates, REQUEST, protect()), compose(shipped, REQUEST, protect())
 
     assert find_violation(whole.body, *arguments, files) == ""
     assert find_violation(whole.body, *arguments, ()) != ""
@@ -208,7 +219,7 @@ def test_file_that_holds_a_join_link_stops_the_message(shipped, tmp_path, link):
 def test_name_of_a_file_may_hold_no_ones_address(shipped, tmp_path):
     files = read_attachments([write(tmp_path, "boris@example.com notes.txt", b"x")], tmp_path)
 
-    composed = replace(shipped, files={"material": files}).compose(REQUEST, protect())
+    composed = compose(replace(shipped, files={"material": files}), REQUEST, protect())
 
     assert isinstance(composed, Rejected)
     assert "the name of an attached file holds somebody else's address" in composed.reason
@@ -242,7 +253,7 @@ def test_copy_keeps_what_a_file_was_and_not_its_content(shipped, files):
 
 
 def test_frame_with_files_equals_what_the_email_package_builds(files, shipped):
-    composed = replace(shipped, files={"material": files}).compose(REQUEST, protect())
+    composed = compose(replace(shipped, files={"material": files}), REQUEST, protect())
     assert isinstance(composed, Message)
     frame = make_frame(BRAND, "", None, files=files)
 

@@ -10,12 +10,12 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages import sample_people
 from onboarding.messages.compiler.compile import is_shallow
 from onboarding.messages.compiler.html_context import ScannerState, scan
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.foreign import has_odd_scheme
+from onboarding.messages.load import load_template_set
 from onboarding.messages.mime import MessageParts
 from onboarding.messages.seams import seams
-from onboarding.messages.verify import _odd_scheme
 from onboarding.model.deliveries import Message
-from tests.messages.samples import BRAND, HTML, make_request, protect, write_templates
+from tests.messages.samples import BRAND, HTML, compose, make_request, protect, write_templates
 
 MANY = 300_000
 SUPERS = "{{ super() }}" * 9
@@ -148,7 +148,7 @@ def test_template_that_would_hold_up_the_program_is_named(tmp_path, bomb):
     files, said = BOMBS[bomb]
 
     with pytest.raises(ConfigurationError) as refusal:
-        TemplateSet.load([write_templates(tmp_path, **files)], BRAND)
+        load_template_set([write_templates(tmp_path, **files)], BRAND)
 
     assert said in refusal.value.message
 
@@ -165,9 +165,13 @@ def test_template_that_would_hold_up_the_program_is_named(tmp_path, bomb):
     ids=["attribute", "brackets", "entities", "tags in an attribute", "block in itself"],
 )
 def test_odd_template_makes_a_letter_all_the_same(tmp_path, words):
-    composed = TemplateSet.load(
-        [write_templates(tmp_path, **{"invitation.html.j2": html(words)})], BRAND
-    ).compose(make_request(), protect())
+    composed = compose(
+        load_template_set(
+            [write_templates(tmp_path, **{"invitation.html.j2": html(words)})], BRAND
+        ),
+        make_request(),
+        protect(),
+    )
 
     assert isinstance(composed, Message)
 
@@ -203,7 +207,7 @@ def test_depth_counts_what_is_never_closed_but_for_what_others_close(tags, shall
     ],
 )
 def test_schemes_are_read_in_one_way_only(html, odd):
-    assert _odd_scheme(html) is odd
+    assert has_odd_scheme(html) is odd
 
 
 def test_row_of_places_is_not_looked_at_one_by_one():

@@ -9,14 +9,22 @@ import pytest
 from playwright.sync_api import Browser, Page
 from pydantic import SecretStr
 
-from onboarding.messages.composer import TemplateSet
 from onboarding.messages.lint import CONTRAST
 from onboarding.messages.request import ProtectedValues
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts
 from tests.browser import browser, needs_chromium
-from tests.messages.samples import OTHER, SESSION, as_email, find_part, make_invitee, make_request
+from tests.messages.samples import (
+    OTHER,
+    SESSION,
+    as_email,
+    compose,
+    find_part,
+    make_invitee,
+    make_request,
+)
 
 pytestmark = needs_chromium
 
@@ -54,7 +62,7 @@ def link_of(kind: Kind, role: Role, language: str) -> str:
     return f"https://v.example/w/join/{kind}-{role}-{language}-{'0a1b2c3d' * 6}".lower()
 
 
-def message(stationery: TemplateSet, kind: Kind, role: Role, language: str) -> EmailMessage:
+def message(template_set: TemplateSet, kind: Kind, role: Role, language: str) -> EmailMessage:
     """A letter with everything in it, long names too."""
     person = make_invitee(
         role=role, language=language, time_zone="America/Argentina/ComodRivadavia", **LONG
@@ -64,7 +72,7 @@ def message(stationery: TemplateSet, kind: Kind, role: Role, language: str) -> E
         kind, person, link, previous=BEFORE, panel=(person, replace(OTHER, job_title="x" * 64))
     )
     guarded = ProtectedValues.of([SecretStr(link)], [person.email, OTHER.email])
-    return as_email(stationery.compose(made, guarded))
+    return as_email(compose(template_set, made, guarded))
 
 
 def show(page: Page, composed: EmailMessage, width: int) -> None:
@@ -74,8 +82,8 @@ def show(page: Page, composed: EmailMessage, width: int) -> None:
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize(("kind", "role", "language"), JOINING)
-def test_button_leads_to_the_persons_own_link(stationery, page, kind, role, language, width):
-    show(page, message(stationery, kind, role, language), width)
+def test_button_leads_to_the_persons_own_link(template_set, page, kind, role, language, width):
+    show(page, message(template_set, kind, role, language), width)
     button = page.locator(".button a")
     assert button.count() == 1
     assert button.is_visible()
@@ -83,16 +91,16 @@ def test_button_leads_to_the_persons_own_link(stationery, page, kind, role, lang
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
-def test_no_other_link_of_a_letter_joins_anything(stationery, page, kind, role, language):
-    show(page, message(stationery, kind, role, language), DESKTOP)
+def test_no_other_link_of_a_letter_joins_anything(template_set, page, kind, role, language):
+    show(page, message(template_set, kind, role, language), DESKTOP)
     links = page.eval_on_selector_all("a", "all => all.map(one => one.href)")
     joining = {link for link in links if "/join/" in link}
     assert joining == (set() if kind is Kind.CANCELLATION else {link_of(kind, role, language)})
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
-def test_a_phone_needs_no_scrolling_sideways(stationery, page, kind, role, language):
-    show(page, message(stationery, kind, role, language), PHONE)
+def test_a_phone_needs_no_scrolling_sideways(template_set, page, kind, role, language):
+    show(page, message(template_set, kind, role, language), PHONE)
     assert page.evaluate("document.scrollingElement.scrollWidth") == PHONE
 
 
@@ -127,15 +135,15 @@ WORST = """() => {
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
-def test_every_text_can_be_read(stationery, page, kind, role, language):
-    show(page, message(stationery, kind, role, language), DESKTOP)
+def test_every_text_can_be_read(template_set, page, kind, role, language):
+    show(page, message(template_set, kind, role, language), DESKTOP)
     contrast, text = page.evaluate(WORST)
     assert contrast >= CONTRAST, text
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
-def test_every_text_can_be_read_in_dark_mode(stationery, dark_page, kind, role, language):
-    show(dark_page, message(stationery, kind, role, language), DESKTOP)
+def test_every_text_can_be_read_in_dark_mode(template_set, dark_page, kind, role, language):
+    show(dark_page, message(template_set, kind, role, language), DESKTOP)
     contrast, text = dark_page.evaluate(WORST)
     assert contrast >= CONTRAST, text
     assert (
@@ -156,17 +164,17 @@ DISTANCES = """() => {
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-def test_distances_are_the_same_in_all_letters(stationery, page, width):
+def test_distances_are_the_same_in_all_letters(template_set, page, width):
     found = set()
     for kind, role, language in LETTERS:
-        show(page, message(stationery, kind, role, language), width)
+        show(page, message(template_set, kind, role, language), width)
         found.add(tuple(page.evaluate(DISTANCES)))
     assert found == {(20, 20, 36)}
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), JOINING)
-def test_calendar_buttons_stand_side_by_side_on_a_phone(stationery, page, kind, role, language):
-    show(page, message(stationery, kind, role, language), PHONE)
+def test_calendar_buttons_stand_side_by_side_on_a_phone(template_set, page, kind, role, language):
+    show(page, message(template_set, kind, role, language), PHONE)
     boxes = [link.bounding_box() for link in page.locator(".quiet a").all()]
     assert len({box["y"] for box in boxes}) == 1
     assert len({box["height"] for box in boxes}) == 1

@@ -7,7 +7,7 @@ import pytest
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.compile import compile_source, join_empty_lines
 from onboarding.messages.compiler.folders import Folders
-from onboarding.messages.templates import Environments
+from onboarding.messages.compiler.template import Environments
 
 COLUMN = "<mjml><mj-body><mj-section><mj-column>{}</mj-column></mj-section></mj-body></mjml>"
 PAGE = "<html><head><title>t</title><style>p {{ color: {} }}</style></head><body>{}</body></html>"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.load import load_template_set
 from onboarding.messages.settings import BrandSettings, CalendarMethod
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Role
@@ -25,6 +26,7 @@ from tests.messages.samples import (
     SESSION,
     SHIPPED,
     as_email,
+    compose,
     find_calendar,
     find_part,
     make_invitee,
@@ -61,11 +63,11 @@ def html_of(message) -> LexborHTMLParser:
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
-def test_every_letter_reads_like_this(stationery, snapshot, kind, role, language):
+def test_every_letter_reads_like_this(template_set, snapshot, kind, role, language):
     person = make_invitee(role=role, language=language)
     told = TOLD if kind is Kind.UPDATE else None
 
-    message = as_email(stationery.compose(make_request(kind, person, previous=told), protect()))
+    message = as_email(compose(template_set, make_request(kind, person, previous=told), protect()))
 
     assert message["Subject"] == snapshot(name="subject")
     assert find_part(message, "text/plain") == snapshot(name="text")
@@ -73,10 +75,10 @@ def test_every_letter_reads_like_this(stationery, snapshot, kind, role, language
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
-def test_the_button_leads_to_the_own_link_and_the_text_shows_it(stationery, kind, role, language):
+def test_the_button_leads_to_the_own_link_and_the_text_shows_it(template_set, kind, role, language):
     message = as_email(
-        stationery.compose(
-            make_request(kind, make_invitee(role=role, language=language)), protect()
+        compose(
+            template_set, make_request(kind, make_invitee(role=role, language=language)), protect()
         )
     )
 
@@ -87,13 +89,13 @@ def test_the_button_leads_to_the_own_link_and_the_text_shows_it(stationery, kind
     assert "mailto:help@northwind.example" in links
 
 
-def test_the_producers_sheet_tells_names_and_roles_but_no_address_or_link(stationery):
+def test_the_producers_sheet_tells_names_and_roles_but_no_address_or_link(template_set):
     host = make_invitee(
         role=Role.HOST, email="host@example.com", first_name="Hanna", last_name="Holm"
     )
     panel = (OTHER, make_invitee(), host)
 
-    message = as_email(stationery.compose(make_request(person=host, panel=panel), protect(host)))
+    message = as_email(compose(template_set, make_request(person=host, panel=panel), protect(host)))
 
     rows = [
         [cell.text(strip=True) for cell in row.css("td")]
@@ -110,22 +112,22 @@ def test_the_producers_sheet_tells_names_and_roles_but_no_address_or_link(statio
     assert "- Boris Beispiel (co-host)" in find_part(message, "text/plain")
 
 
-def test_a_letter_tells_the_own_zone(stationery):
+def test_a_letter_tells_the_own_zone(template_set):
     person = make_invitee(time_zone="America/Chicago")
 
     text = find_part(
-        as_email(stationery.compose(make_request(person=person), protect())), "text/plain"
+        as_email(compose(template_set, make_request(person=person), protect())), "text/plain"
     )
 
     assert "8:00\u00a0AM to 9:30\u00a0AM (1 hour 30 minutes)\nCentral Daylight Time" in text
     assert "PLEASE BE THERE BY: 7:45\u00a0AM\n" in text
 
 
-def test_a_letter_without_dial_in_code_says_nothing_of_it(stationery):
+def test_a_letter_without_dial_in_code_says_nothing_of_it(template_set):
     registration = Registration(id="7", role=Role.PANELIST, join_uri=make_request().join_link)
 
     text = find_part(
-        as_email(stationery.compose(make_request(registration=registration), protect())),
+        as_email(compose(template_set, make_request(registration=registration), protect())),
         "text/plain",
     )
 
@@ -136,10 +138,10 @@ def test_a_letter_without_dial_in_code_says_nothing_of_it(stationery):
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_dial_in_code_stands_beside_the_number_and_not_without_it(language, dial_in, is_told):
     brand = BrandSettings(**(BRAND.model_dump() | {"dial_in": dial_in}))
-    stationery = TemplateSet.load([SHIPPED], brand)
+    template_set = load_template_set([SHIPPED], brand)
 
     message = as_email(
-        stationery.compose(make_request(person=make_invitee(language=language)), protect())
+        compose(template_set, make_request(person=make_invitee(language=language)), protect())
     )
 
     for kind in ("text/html", "text/plain", "text/calendar"):
@@ -152,7 +154,7 @@ DEVICE_TEST = "https://example.com/test?lang=en"
 
 @lru_cache
 def with_device_test(address: str) -> TemplateSet:
-    return TemplateSet.load(
+    return load_template_set(
         [SHIPPED], BrandSettings(**(BRAND.model_dump() | {"device_test": address}))
     )
 
@@ -161,7 +163,9 @@ def with_device_test(address: str) -> TemplateSet:
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
 def test_device_test_is_offered_where_there_is_one(kind, role, language, device_test):
     person = make_invitee(role=role, language=language)
-    message = as_email(with_device_test(device_test).compose(make_request(kind, person), protect()))
+    message = as_email(
+        compose(with_device_test(device_test), make_request(kind, person), protect())
+    )
 
     is_offered = bool(device_test) and kind is not Kind.CANCELLATION
     links = [one.attributes["href"] for one in html_of(message).css("a")]
@@ -185,9 +189,9 @@ WHY = {
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
-def test_every_letter_says_why_the_reader_gets_it(stationery, kind, role, language):
+def test_every_letter_says_why_the_reader_gets_it(template_set, kind, role, language):
     person = make_invitee(role=role, language=language)
-    message = as_email(stationery.compose(make_request(kind, person), protect()))
+    message = as_email(compose(template_set, make_request(kind, person), protect()))
     why = WHY[language, role]
 
     html = html_of(message).body.text()
@@ -198,8 +202,8 @@ def test_every_letter_says_why_the_reader_gets_it(stationery, kind, role, langua
     assert (why in calendar) == (RULES[kind].has_calendar and RULES[kind].holds_join_link)
 
 
-def test_two_buttons_add_the_session_to_calendars_without_the_join_link(stationery):
-    message = as_email(stationery.compose(make_request(), protect()))
+def test_two_buttons_add_the_session_to_calendars_without_the_join_link(template_set):
+    message = as_email(compose(template_set, make_request(), protect()))
 
     buttons = {one.text(): one.attributes["href"] for one in html_of(message).css(".quiet a")}
 
@@ -214,7 +218,7 @@ def test_two_buttons_add_the_session_to_calendars_without_the_join_link(statione
 def test_date_and_time_stand_on_the_brands_background():
     colours = {"primary": "#7a1f3d", "background": "#f7eef1"}
     brand = BrandSettings(**(BRAND.model_dump() | {"colours": colours}))
-    message = as_email(TemplateSet.load([SHIPPED], brand).compose(make_request(), protect()))
+    message = as_email(compose(load_template_set([SHIPPED], brand), make_request(), protect()))
 
     styles = [
         cell.attributes["style"] for cell in html_of(message).css(".box > table > tbody > tr > td")
@@ -236,7 +240,7 @@ SHIPPED_ENTRIES = {
 
 @pytest.fixture(scope="session")
 def scheduled() -> TemplateSet:
-    return TemplateSet.load([SHIPPED], BRAND, scheduled=tuple(SHIPPED_ENTRIES))
+    return load_template_set([SHIPPED], BRAND, scheduled=tuple(SHIPPED_ENTRIES))
 
 
 @pytest.mark.parametrize(
@@ -244,7 +248,8 @@ def scheduled() -> TemplateSet:
 )
 def test_every_scheduled_message_reads_like_this(scheduled, snapshot, name, role, language):
     message = as_email(
-        scheduled.compose(
+        compose(
+            scheduled,
             make_request(
                 Kind.SCHEDULED,
                 make_invitee(role=role, language=language),
@@ -278,7 +283,7 @@ def test_every_scheduled_message_reads_like_this(scheduled, snapshot, name, role
 def test_reminder_says_how_soon_it_is(scheduled, before, subject, words):
     request = make_request(Kind.SCHEDULED, template="reminder", date=SESSION.start - before)
 
-    message = as_email(scheduled.compose(request, protect()))
+    message = as_email(compose(scheduled, request, protect()))
 
     assert message["Subject"] == f"{subject}: Robots in the warehouse"
     assert f"The webinar starts {words}." in find_part(message, "text/plain")
@@ -288,8 +293,8 @@ def test_missing_link_stops_only_templates_that_show_one(scheduled):
     no_link = Registration(id="7", role=Role.PANELIST)
 
     composed = {
-        name: scheduled.compose(
-            make_request(Kind.SCHEDULED, template=name, registration=no_link), protect()
+        name: compose(
+            scheduled, make_request(Kind.SCHEDULED, template=name, registration=no_link), protect()
         )
         for name in SHIPPED_ENTRIES
     }
@@ -301,11 +306,11 @@ def test_missing_link_stops_only_templates_that_show_one(scheduled):
 
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
 def test_outlooks_columns_are_no_wider_than_the_letter_within_its_margins(
-    stationery, kind, role, language
+    template_set, kind, role, language
 ):
     message = as_email(
-        stationery.compose(
-            make_request(kind, make_invitee(role=role, language=language)), protect()
+        compose(
+            template_set, make_request(kind, make_invitee(role=role, language=language)), protect()
         )
     )
 
@@ -316,7 +321,7 @@ def test_outlooks_columns_are_no_wider_than_the_letter_within_its_margins(
     assert {*cells} == {"512"}
 
 
-def test_an_update_tells_only_what_has_changed(stationery):
+def test_an_update_tells_only_what_has_changed(template_set):
     same = make_request()
     assert same.join_link
     told = Facts(
@@ -327,7 +332,7 @@ def test_an_update_tells_only_what_has_changed(stationery):
     )
 
     text = find_part(
-        as_email(stationery.compose(make_request(Kind.UPDATE, previous=told), protect())),
+        as_email(compose(template_set, make_request(Kind.UPDATE, previous=told), protect())),
         "text/plain",
     )
 
@@ -336,8 +341,8 @@ def test_an_update_tells_only_what_has_changed(stationery):
     assert "ROLE HAS CHANGED" not in text
 
 
-def test_calendars_on_the_web_get_title_and_times_and_no_join_link(stationery):
-    message = as_email(stationery.compose(make_request(), protect()))
+def test_calendars_on_the_web_get_title_and_times_and_no_join_link(template_set):
+    message = as_email(compose(template_set, make_request(), protect()))
 
     links = [one.attributes["href"] or "" for one in html_of(message).css("a")]
     google, outlook = (
@@ -356,20 +361,20 @@ def test_calendars_on_the_web_get_title_and_times_and_no_join_link(stationery):
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("field", ["first_name", "last_name", "job_title"])
 @pytest.mark.parametrize("role", [Role.HOST, Role.PANELIST])
-def test_a_hostile_name_is_harmless_everywhere(stationery, name, field, role):
+def test_a_hostile_name_is_harmless_everywhere(template_set, name, field, role):
     person = make_invitee(role=role, **{field: name})
 
-    message = as_email(stationery.compose(make_request(person=person), protect()))
+    message = as_email(compose(template_set, make_request(person=person), protect()))
 
     assert_harmless(message)
 
 
 @given(name=st.text(max_size=64), title=st.text(max_size=128))
-def test_any_name_and_title_are_harmless(stationery, name, title):
+def test_any_name_and_title_are_harmless(template_set, name, title):
     person = make_invitee(first_name=name, last_name=name)
     session = replace(SESSION, title=f"A {title}")
 
-    composed = stationery.compose(make_request(person=person, session=session), protect())
+    composed = compose(template_set, make_request(person=person, session=session), protect())
 
     if isinstance(composed, Message):
         assert_harmless(as_email(composed))
@@ -424,10 +429,12 @@ def assert_harmless(message):
     )
 
 
-def test_a_name_that_looks_like_a_template_is_shown_as_it_is(stationery):
+def test_a_name_that_looks_like_a_template_is_shown_as_it_is(template_set):
     message = as_email(
-        stationery.compose(
-            make_request(person=make_invitee(first_name="{{7*7}}", last_name="")), protect()
+        compose(
+            template_set,
+            make_request(person=make_invitee(first_name="{{7*7}}", last_name="")),
+            protect(),
         )
     )
 
@@ -435,8 +442,8 @@ def test_a_name_that_looks_like_a_template_is_shown_as_it_is(stationery):
     assert [mailbox.display_name for mailbox in message["To"].addresses] == ["{{7*7}}"]
 
 
-def test_the_finished_message_bears_envelope_and_identity(stationery):
-    composed = stationery.compose(make_request(), protect())
+def test_the_finished_message_bears_envelope_and_identity(template_set):
+    composed = compose(template_set, make_request(), protect())
 
     assert isinstance(composed, Message)
     assert (composed.sender, composed.recipient, composed.message_id, composed.needs_smtputf8) == (
@@ -447,10 +454,10 @@ def test_the_finished_message_bears_envelope_and_identity(stationery):
     )
 
 
-def test_a_rehearsal_goes_to_its_own_address_with_the_persons_own_link(stationery):
+def test_a_rehearsal_goes_to_its_own_address_with_the_persons_own_link(template_set):
     rehearsed = make_request(recipient=OTHER.email)
 
-    composed = stationery.compose(rehearsed, protect())
+    composed = compose(template_set, rehearsed, protect())
 
     assert isinstance(composed, Message)
     assert composed.recipient == OTHER.email
@@ -465,9 +472,9 @@ def test_a_rehearsal_goes_to_its_own_address_with_the_persons_own_link(stationer
     ],
 )
 def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(
-    stationery, address, travels, needs_smtputf8
+    template_set, address, travels, needs_smtputf8
 ):
-    composed = stationery.compose(make_request(person=make_invitee(email=address)), protect())
+    composed = compose(template_set, make_request(person=make_invitee(email=address)), protect())
 
     assert isinstance(composed, Message)
     assert (composed.recipient, composed.needs_smtputf8) == (travels, needs_smtputf8)
@@ -483,15 +490,15 @@ def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(
         ),
         (
             make_request(link="not a link"),
-            "The letter can't be written: a link has to begin with https://.",
+            "The message can't be written: a link has to begin with https://.",
         ),
         (
             make_request(recipient="nobody"),
-            "The letter can't be written: this is not an e-mail address.",
+            "The message can't be written: this is not an e-mail address.",
         ),
         (
             make_request(recipient="a@b.example\r\nBcc: c@d.example"),
-            "The letter can't be written: this is not an e-mail address.",
+            "The message can't be written: this is not an e-mail address.",
         ),
         (
             make_request(link="http://v.example/w/join/own0aa11bb22cc33dd44"),
@@ -502,21 +509,25 @@ def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(
         ),
     ],
 )
-def test_what_concerns_one_person_is_told_and_does_not_stop_the_run(stationery, given_letter, said):
-    assert stationery.compose(given_letter, protect()) == Rejected(said)
+def test_what_concerns_one_person_is_told_and_does_not_stop_the_run(
+    template_set, given_letter, said
+):
+    assert compose(template_set, given_letter, protect()) == Rejected(said)
 
 
 def test_a_missing_column_is_one_persons_trouble(tmp_path):
-    stationery = TemplateSet.load(
+    template_set = load_template_set(
         [write_templates(tmp_path, words="{{ invitee.extra.company }}")], BRAND
     )
 
-    assert stationery.compose(make_request(), protect()) == Rejected(
+    assert compose(template_set, make_request(), protect()) == Rejected(
         "The template asks for 'company', which this person's row doesn't have."
     )
     assert isinstance(
-        stationery.compose(
-            make_request(person=with_extra(make_invitee(), company="Lindenhof")), protect()
+        compose(
+            template_set,
+            make_request(person=with_extra(make_invitee(), company="Lindenhof")),
+            protect(),
         ),
         Message,
     )
@@ -529,10 +540,10 @@ def test_an_expression_that_fails_for_one_persons_values_does_not_tell_them(tmp_
         "{% if invitee.extra.n == '2' %}{{ '%d'|format(join_link) }}{% endif %}"
         "{% if invitee.extra.n == '3' %}{{ invitee.extra[join_link] }}{% endif %}"
     )
-    stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=words)], BRAND)
 
     said = [
-        stationery.compose(make_request(person=with_extra(make_invitee(), n=n)), protect())
+        compose(template_set, make_request(person=with_extra(make_invitee(), n=n)), protect())
         for n in "0123"
     ]
 
@@ -547,10 +558,10 @@ def test_an_expression_that_fails_for_one_persons_values_does_not_tell_them(tmp_
 def test_a_template_reaches_nothing_but_its_values(tmp_path):
     words = "{% if invitee.extra.n == 'try' %}{{ join_link['__class__'] }}{% endif %}"
     write_templates(tmp_path, words=words)
-    stationery = TemplateSet.load([tmp_path], BRAND)
+    template_set = load_template_set([tmp_path], BRAND)
 
-    composed = stationery.compose(
-        make_request(person=with_extra(make_invitee(), n="try")), protect()
+    composed = compose(
+        template_set, make_request(person=with_extra(make_invitee(), n="try")), protect()
     )
 
     assert isinstance(composed, Rejected)
@@ -565,9 +576,9 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 )
 def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, content_type):
     (tmp_path / "logo").write_bytes(content)
-    stationery = with_brand(tmp_path, logo=str(tmp_path / "logo"))
+    template_set = with_brand(tmp_path, logo=str(tmp_path / "logo"))
 
-    message = as_email(stationery.compose(make_request(), protect()))
+    message = as_email(compose(template_set, make_request(), protect()))
 
     [picture] = [part for part in message.walk() if part.get_content_maintype() == "image"]
     assert (picture.get_content_type(), picture.get_content()) == (content_type, content)
@@ -580,8 +591,10 @@ def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, conten
 
 def test_a_logo_on_the_web_stays_there(tmp_path):
     message = as_email(
-        with_brand(tmp_path, logo="https://northwind.example/logo.png").compose(
-            make_request(), protect()
+        compose(
+            with_brand(tmp_path, logo="https://northwind.example/logo.png"),
+            make_request(),
+            protect(),
         )
     )
 
@@ -600,7 +613,7 @@ def test_a_logo_that_mail_programs_would_not_show_is_told(tmp_path, logo):
 
 def test_an_invitation_to_be_answered_names_the_invitee(tmp_path):
     message = as_email(
-        with_brand(tmp_path, calendar=CalendarMethod.REQUEST).compose(make_request(), protect())
+        compose(with_brand(tmp_path, calendar=CalendarMethod.REQUEST), make_request(), protect())
     )
 
     [file] = message.iter_attachments()
@@ -618,7 +631,7 @@ def with_brand(folder, **changes) -> TemplateSet:
         folder,
         words='{% if brand.logo %}<img src="{{ brand.logo }}" alt="{{ brand.name }}">{% endif %}',
     )
-    return TemplateSet.load([folder], BrandSettings(**(BRAND.model_dump() | changes)))
+    return load_template_set([folder], BrandSettings(**(BRAND.model_dump() | changes)))
 
 
 def test_what_one_letter_sets_in_an_imported_part_is_not_in_the_next(tmp_path):
@@ -626,10 +639,10 @@ def test_what_one_letter_sets_in_an_imported_part_is_not_in_the_next(tmp_path):
         "{% from 'parts/c.html.j2' import kept %}{{ kept.note }}.{% set kept.note = invitee.name %}"
     )
     part_c = {"parts/c__html__j2": "{% set kept = namespace(note='') %}"}
-    stationery = TemplateSet.load([write_templates(tmp_path, words=words, **part_c)], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=words, **part_c)], BRAND)
 
     texts = [
-        find_part(as_email(stationery.compose(make_request(), protect())), "text/plain")
+        find_part(as_email(compose(template_set, make_request(), protect())), "text/plain")
         for _letter in range(2)
     ]
 

@@ -12,11 +12,13 @@ from pydantic import SecretStr
 from onboarding.errors import ConfigurationError
 from onboarding.messages import fragments as room
 from onboarding.messages import verify
-from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.composer import Composer
 from onboarding.messages.fragments import OVERHEAD, ROOM, Fragments
+from onboarding.messages.load import load_template_set
 from onboarding.messages.mime import is_canonical
 from onboarding.messages.request import ProtectedValues
 from onboarding.messages.settings import BrandSettings, CalendarMethod
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
@@ -28,6 +30,7 @@ from tests.messages.samples import (
     SESSION,
     SHIPPED,
     as_email,
+    compose,
     find_part,
     make_invitee,
     make_request,
@@ -46,18 +49,20 @@ LETTERS = [
 ]
 
 
-def test_every_shipped_letter_is_the_same_whatever_was_written_before(stationery):
-    composer = Composer(stationery, protect())
+def test_every_shipped_letter_is_the_same_whatever_was_written_before(template_set):
+    composer = Composer(template_set, protect())
     first = [composer.compose(request) for request in LETTERS]
 
     assert first == [composer.compose(request) for request in LETTERS]
-    assert first == [stationery.compose(request, protect()) for request in LETTERS]
+    assert first == [compose(template_set, request, protect()) for request in LETTERS]
 
 
-def test_every_body_is_known_to_travel_as_it_is_and_does(stationery):
+def test_every_body_is_known_to_travel_as_it_is_and_does(template_set):
     for request in LETTERS:
-        composed = stationery.compose(
-            replace(request, invitee=replace(request.invitee, first_name="..\u0085.")), protect()
+        composed = compose(
+            template_set,
+            replace(request, invitee=replace(request.invitee, first_name="..\u0085.")),
+            protect(),
         )
         assert isinstance(composed, Message)
         assert composed.canonical
@@ -70,7 +75,7 @@ def test_frame_with_a_logo_travels_as_it_is_too(tmp_path, method):
     logo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
     brand = BrandSettings(**(BRAND.model_dump() | {"logo": str(logo), "calendar": method}))
 
-    composed = TemplateSet.load([SHIPPED], brand).compose(make_request(), protect())
+    composed = compose(load_template_set([SHIPPED], brand), make_request(), protect())
 
     assert composed.canonical
     assert is_canonical(composed.body)
@@ -84,21 +89,21 @@ def test_bodies_that_may_not_travel_as_they_are(body):
     assert not is_canonical(body)
 
 
-def test_check_looks_at_a_fifth_of_a_shipped_letters_html(stationery):
-    pieces = stationery.render_parts(make_request(), "anna@example.com").pieces
+def test_check_looks_at_a_fifth_of_a_shipped_letters_html(template_set):
+    pieces = template_set.render_parts(make_request(), "anna@example.com").pieces
 
-    html = Fragments(protect(), stationery.configured).html(pieces)
+    html = Fragments(protect(), template_set.configured).html(pieces)
 
     assert len(html.checked) < len(html.encoded) / 5
 
 
 def test_piece_that_may_not_stand_in_every_letter_is_always_looked_at(tmp_path):
     far = "<p>far away</p>" * 99
-    stationery = TemplateSet.load(
+    template_set = load_template_set(
         [write_templates(tmp_path, words=f"{far}<p>dora@example.com</p>{far}")], BRAND
     )
     dora = make_invitee(email="dora@example.com")
-    composer = Composer(stationery, protect(dora))
+    composer = Composer(template_set, protect(dora))
 
     composed = [
         composer.compose(make_request(person=person))
@@ -117,12 +122,12 @@ def test_piece_that_may_not_stand_in_every_letter_is_always_looked_at(tmp_path):
 def test_message_is_looked_at_whole_where_a_link_could_be_parted(tmp_path, link, looked_at):
     """Shown by a careless rule, by which a long piece has no edges."""
     words, text = f"{'<p>far away</p>' * 99}boris@{{{{ invitee.job_title }}}}", "{{ join_link }}"
-    stationery = TemplateSet.load(
+    template_set = load_template_set(
         [write_templates(tmp_path, words=words, invitation__txt__j2=text)], BRAND
     )
     known = ProtectedValues.of(map(SecretStr, (link, OTHERS)), ["boris@example.com"])
 
-    composer = Composer(stationery, known, part=lambda html: (0, len(html)))
+    composer = Composer(template_set, known, part=lambda html: (0, len(html)))
 
     assert isinstance(
         composer.compose(make_request(person=make_invitee(job_title="example.com"), link=link)),
@@ -130,19 +135,19 @@ def test_message_is_looked_at_whole_where_a_link_could_be_parted(tmp_path, link,
     )
 
 
-def test_memory_has_a_bound_and_begins_again(stationery):
-    fragments = Fragments(protect(), stationery.configured)
+def test_memory_has_a_bound_and_begins_again(template_set):
+    fragments = Fragments(protect(), template_set.configured)
     pieces = [f"{number:0100}" for number in range(ROOM // (100 + OVERHEAD))]
 
     sizes = []
     for texts in (pieces[:-1], pieces[-1:], ["one more"], ["another"]):
-        assert fragments.html(texts) == Fragments(protect(), stationery.configured).html(texts)
+        assert fragments.html(texts) == Fragments(protect(), template_set.configured).html(texts)
         sizes.append(len(fragments._encoded))
 
     assert sizes == [len(pieces) - 1, len(pieces), len(pieces) + 1, 1]
 
 
-def test_only_a_templates_own_text_outlives_a_session(stationery):
+def test_only_a_templates_own_text_outlives_a_session(template_set):
     """A value that a template yields has its own type: else join links would stay in memory."""
     caches = (room._part_of_a_template, room._encode_of_a_template)
     for cache in caches:
@@ -155,8 +160,10 @@ def test_only_a_templates_own_text_outlives_a_session(stationery):
             last_name=f"{number}",
             job_title=f"{number}" * 300,
         )
-        composed = stationery.compose(
-            make_request(person=person, link=f"https://v.example/w/join/{number:0300}"), protect()
+        composed = compose(
+            template_set,
+            make_request(person=person, link=f"https://v.example/w/join/{number:0300}"),
+            protect(),
         )
         assert isinstance(composed, Message)
         kept.append([cache.cache_info().currsize for cache in caches])
@@ -175,11 +182,11 @@ FIXED = (
 
 @pytest.fixture(scope="module")
 def with_fixed_fields() -> TemplateSet:
-    return TemplateSet.load([SHIPPED], BRAND, FIXED)
+    return load_template_set([SHIPPED], BRAND, FIXED)
 
 
 def test_every_message_bears_them_as_they_were_configured(with_fixed_fields):
-    message = with_fixed_fields.compose(make_request(), protect())
+    message = compose(with_fixed_fields, make_request(), protect())
 
     read = as_email(message)
     assert [read[name] for name, _value in FIXED] == ["panel", LONG, make_request().message_id]
@@ -189,7 +196,7 @@ def test_every_message_bears_them_as_they_were_configured(with_fixed_fields):
 
 
 def test_message_that_lost_or_changed_one_does_not_leave(with_fixed_fields):
-    composed = with_fixed_fields.compose(make_request(), protect())
+    composed = compose(with_fixed_fields, make_request(), protect())
     assert isinstance(composed, Message)
 
     def fault(body: bytes) -> str:
@@ -207,21 +214,21 @@ def test_message_that_lost_or_changed_one_does_not_leave(with_fixed_fields):
 
 
 def test_field_that_holds_a_guarded_address_stops_the_message():
-    leaking = TemplateSet.load([SHIPPED], BRAND, (("X-Contact", "boris@example.com"),))
+    leaking = load_template_set([SHIPPED], BRAND, (("X-Contact", "boris@example.com"),))
 
-    composed = leaking.compose(make_request(), protect())
+    composed = compose(leaking, make_request(), protect())
 
     assert "its header holds somebody else's address" in composed.reason
 
 
 def test_field_that_no_letter_may_hold_is_found_before_anybody_is_registered():
     with pytest.raises(ConfigurationError, match="without encryption"):
-        TemplateSet.load([SHIPPED], BRAND, (("X-Page", "http://example.com/"),))
+        load_template_set([SHIPPED], BRAND, (("X-Page", "http://example.com/"),))
 
 
 def test_calendar_entry_has_the_link_where_its_template_is_in_another_language(tmp_path):
     folder = write_templates(tmp_path, calendar__de__txt__j2="Bis bald")
 
-    composed = TemplateSet.load([folder], BRAND).compose(make_request(), protect())
+    composed = compose(load_template_set([folder], BRAND), make_request(), protect())
 
     assert f"DESCRIPTION:{OWN}" in find_part(as_email(composed), "text/calendar").replace("\n ", "")

@@ -5,15 +5,15 @@ import pytest
 from onboarding.messages import sample_people
 from onboarding.messages.compiler.constants import is_constant
 from onboarding.messages.compiler.folders import Folders
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.compiler.template import Environments
 from onboarding.messages.context import SessionWords
-from onboarding.messages.templates import Environments
+from onboarding.messages.load import load_template_set
 from tests.messages.samples import BRAND, SHIPPED
 
 
 @pytest.fixture(scope="module")
 def brand():
-    return TemplateSet.load([SHIPPED], BRAND).shown_brand
+    return load_template_set([SHIPPED], BRAND).shown_brand
 
 
 def pieces(source: str, brand, **names) -> list[str]:
@@ -79,14 +79,14 @@ def test_shipped_templates_may_be_folded():
     )
 
 
-def test_every_shipped_letter_reads_as_it_would_without(stationery, brand):
+def test_every_shipped_letter_reads_as_it_would_without(template_set, brand):
     plain, folders = (
         Environments.over(Folders.of([SHIPPED])),
         Environments.over(Folders.of([SHIPPED]), brand),
     )
     for letter in sample_people.sample_messages(["en", "de"]):
-        template = stationery.template(letter.template, letter)
-        names = stationery._context(letter, template, SessionWords()).names()
+        template = template_set.template(letter.template, letter)
+        names = template_set._context(letter, template, SessionWords()).names()
         for text in (SHIPPED / f"{template.name}.txt.j2", SHIPPED / f"{template.name}.mjml.j2"):
             source = text.read_text(encoding="utf-8")
             assert folders.text.from_string(source).render(names) == plain.text.from_string(

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.messages.composer import TemplateSet
 from onboarding.messages.content import render_content
+from onboarding.messages.load import load_template_set
 from onboarding.model.deliveries import Rejected
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.reviews import MessageContent, content_digest
@@ -16,6 +16,7 @@ from tests.messages.samples import (
     SESSION,
     SHIPPED,
     as_email,
+    compose,
     find_part,
     make_invitee,
     make_request,
@@ -28,16 +29,16 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def content(request, templates=None):
-    rendered = render_content(templates or TemplateSet.load([SHIPPED], BRAND), request)
+    rendered = render_content(templates or load_template_set([SHIPPED], BRAND), request)
     assert isinstance(rendered, MessageContent)
     return rendered
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_content_is_what_the_message_holds(kind):
-    templates = TemplateSet.load([SHIPPED], BRAND, (("X-Tag", "panel"),))
+    templates = load_template_set([SHIPPED], BRAND, (("X-Tag", "panel"),))
     request = make_request(kind, previous=EARLIER)
-    message = as_email(templates.compose(request, protect()))
+    message = as_email(compose(templates, request, protect()))
 
     shown = content(request, templates)
 
@@ -84,8 +85,8 @@ def test_what_the_reader_sees_counts(changed):
 
 @pytest.mark.parametrize("words", ["Hello!", "hello", "Hello\u2028", "Hello "])
 def test_one_character_of_a_template_counts(tmp_path, words):
-    before = TemplateSet.load([write_templates(tmp_path / "before")], BRAND)
-    after = TemplateSet.load([write_templates(tmp_path / "after", words=words)], BRAND)
+    before = load_template_set([write_templates(tmp_path / "before")], BRAND)
+    after = load_template_set([write_templates(tmp_path / "after", words=words)], BRAND)
 
     assert content(make_request(), before) != content(make_request(), after)
 
@@ -96,7 +97,7 @@ def test_a_logo_that_travels_along_counts(tmp_path):
     for picture in (PNG, PNG + b"changed"):
         logo.write_bytes(picture)
         brand = BRAND.model_copy(update={"logo": str(logo)})
-        digests.append(content(make_request(), TemplateSet.load([SHIPPED], brand)).attachments)
+        digests.append(content(make_request(), load_template_set([SHIPPED], brand)).attachments)
 
     assert digests[0] != digests[1]
     assert content(make_request()).attachments == ()
@@ -104,7 +105,7 @@ def test_a_logo_that_travels_along_counts(tmp_path):
 
 def test_a_person_whose_values_do_not_fit_is_a_value(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.extra.table.upper() }}")
-    templates = TemplateSet.load([folder], BRAND)
+    templates = load_template_set([folder], BRAND)
 
     rejected = render_content(templates, make_request())
 

@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.composer import Composer
+from onboarding.messages.load import load_template_set
 from onboarding.messages.request import MessageRequest
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.copies import LINK_HOST, CopyTexts, MessageCopy, restore_texts
 from onboarding.model.deliveries import Message
 from onboarding.model.kinds import Kind
@@ -76,8 +78,8 @@ def is_secret_in(text: str, link: str = OWN, code: str = "482917") -> bool:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_copy_is_what_was_sent_with_the_fingerprint_for_the_link(stationery, kind):
-    composer = Composer(stationery, protect(), keeps_copies=True)
+def test_copy_is_what_was_sent_with_the_fingerprint_for_the_link(template_set, kind):
+    composer = Composer(template_set, protect(), keeps_copies=True)
     request = make_request(kind)
     composed = composer.compose(request)
     assert isinstance(composed, Message)
@@ -107,7 +109,7 @@ def test_no_spelling_of_a_secret_is_kept(tmp_path, spelling, where):
         f"Welcome {spelling}" if where == "title" else "Welcome",
         invitation__txt__j2=text,
     )
-    copy = copy_of(TemplateSet.load([folder], BRAND))
+    copy = copy_of(load_template_set([folder], BRAND))
 
     assert not is_secret_in(everything(copy))
 
@@ -154,12 +156,12 @@ def telling_often(tmp_path_factory) -> TemplateSet:
     folder = tmp_path_factory.mktemp("often")
     words = "".join(f"<p>{spelling}</p>" for spelling in (*SPELLINGS[:3], *SPELLINGS[6:8]))
     text = "{{ join_link }}\n{{ phone_code }}"
-    return TemplateSet.load([write_templates(folder, words, invitation__txt__j2=text)], BRAND)
+    return load_template_set([write_templates(folder, words, invitation__txt__j2=text)], BRAND)
 
 
 def test_what_a_row_repeats_of_its_own_link_is_not_kept(tmp_path):
     words = "{{ invitee.extra.note }}"
-    templates = TemplateSet.load([write_templates(tmp_path, words)], BRAND)
+    templates = load_template_set([write_templates(tmp_path, words)], BRAND)
     person = with_extra(make_invitee(), note=f"use {OWN.rpartition('/')[2].upper()}")
 
     copy = copy_of(templates, make_request(person=person))
@@ -190,10 +192,10 @@ def request_for(number: int, **given: str) -> MessageRequest:
     return replace(request, registration=replace(request.registration, phone_code=code))
 
 
-def test_copies_share_what_all_have_from_the_third_on(stationery):
+def test_copies_share_what_all_have_from_the_third_on(template_set):
     requests = [request_for(number) for number in range(5)]
     guarded = protect(*(request.invitee for request in requests))
-    copies = compose_all(Composer(stationery, guarded, keeps_copies=True), requests)
+    copies = compose_all(Composer(template_set, guarded, keeps_copies=True), requests)
 
     assert {copy.html for copy in copies} == {copies[0].html}
     assert [copy.lines for copy in copies] == [None, None, *[copies[2].lines] * 3]
@@ -252,7 +254,7 @@ def test_copy_with_shared_lines_says_the_same_as_one_that_was_masked_whole(
     folder = write_templates(
         tmp_path, words, invitation__txt__j2=f"{text}{{{{ join_link }}}}\n{{{{ phone_code }}}}"
     )
-    templates = TemplateSet.load([folder], BRAND)
+    templates = load_template_set([folder], BRAND)
     firms = ("Acme of Berlin and Rome", "", "Brightwater")
     requests = [
         request_for(
@@ -279,7 +281,7 @@ def test_text_that_holds_the_mark_between_texts_keeps_its_envelope_alone(tmp_pat
     text = "{{ join_link }} \x1e {{ invitee.name }}"
     folder = write_templates(tmp_path, "Hello", invitation__txt__j2=text)
 
-    copy = copy_of(TemplateSet.load([folder], BRAND))
+    copy = copy_of(load_template_set([folder], BRAND))
 
     assert texts_of(copy) == ("", "", "")
     assert "To: " in copy.headers

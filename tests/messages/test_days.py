@@ -9,7 +9,15 @@ from selectolax.lexbor import LexborHTMLParser
 
 from onboarding.messages.context import SessionContext, SessionWords
 from onboarding.model.kinds import Kind
-from tests.messages.samples import SESSION, as_email, find_part, make_invitee, make_request, protect
+from tests.messages.samples import (
+    SESSION,
+    as_email,
+    compose,
+    find_part,
+    make_invitee,
+    make_request,
+    protect,
+)
 
 BERLIN, TOKYO, CHICAGO = "Europe/Berlin", "Asia/Tokyo", "America/Chicago"
 HOUR = timedelta(hours=1)
@@ -68,7 +76,7 @@ def test_own_date_time_and_zone_are_the_sessions():
 
 
 def words_of(
-    stationery,
+    template_set,
     language: str,
     start: datetime,
     kind: Kind = Kind.INVITATION,
@@ -78,7 +86,9 @@ def words_of(
     """The words of HTML, text and calendar entry, each on one line."""
     session = replace(SESSION, start=start, time_zone=own)
     person = make_invitee(language=language, time_zone=reader)
-    message = as_email(stationery.compose(make_request(kind, person, session=session), protect()))
+    message = as_email(
+        compose(template_set, make_request(kind, person, session=session), protect())
+    )
     html = LexborHTMLParser(find_part(message, "text/html")).body.text(separator=" ")
     calendar = find_part(message, "text/calendar").replace("\n ", "").replace("\\", "")
     return [" ".join(words.split()) for words in (html, find_part(message, "text/plain"), calendar)]
@@ -89,10 +99,10 @@ def words_of(
     ("language", "end"),
     [("en", "to 12:45 AM (next day)"), ("de", "bis 00:45 Uhr (am nächsten Tag)")],
 )
-def test_letter_says_that_the_end_is_on_the_next_day(stationery, language, end, kind):
+def test_letter_says_that_the_end_is_on_the_next_day(template_set, language, end, kind):
     late = datetime(2026, 5, 12, 21, 15, tzinfo=UTC)
 
-    html, text, _calendar = words_of(stationery, language, late, kind)
+    html, text, _calendar = words_of(template_set, language, late, kind)
 
     assert (end in html, end in text) == (True, True)
     assert not [words for words in (html, text) if "your time zone" in words or "Ihrer" in words]
@@ -120,9 +130,9 @@ LATE, EARLY = datetime(2026, 5, 12, 23, 0, tzinfo=UTC), datetime(2026, 5, 12, 2,
     ],
 )
 def test_letter_says_that_the_date_is_a_day_later_in_the_readers_zone(
-    stationery, language, date, note, own, kind
+    template_set, language, date, note, own, kind
 ):
-    html, text, _calendar = words_of(stationery, language, LATE, kind)
+    html, text, _calendar = words_of(template_set, language, LATE, kind)
 
     assert (f"{date} {note}" in html, own in html) == (True, True)
     assert (f"{date} ({note})" in text, f"({own})" in text) == (True, True)
@@ -136,9 +146,9 @@ def test_letter_says_that_the_date_is_a_day_later_in_the_readers_zone(
     ],
 )
 def test_letter_says_that_the_date_is_a_day_earlier_in_the_readers_zone(
-    stationery, language, note, own
+    template_set, language, note, own
 ):
-    html, text, _calendar = words_of(stationery, language, EARLY, own=BERLIN, reader=CHICAGO)
+    html, text, _calendar = words_of(template_set, language, EARLY, own=BERLIN, reader=CHICAGO)
 
     assert (note in html, own in html, f"({note})" in text, own in text) == (True,) * 4
 
@@ -150,12 +160,12 @@ def test_letter_says_that_the_date_is_a_day_earlier_in_the_readers_zone(
         ("de", "um 23:50 Uhr da, Dienstag, 12. Mai 2026 (Mitteleuropäische Sommerzeit)"),
     ],
 )
-def test_calendar_entry_says_on_which_day_to_be_there(stationery, language, arrival):
-    *_, calendar = words_of(stationery, language, datetime(2026, 5, 12, 22, 5, tzinfo=UTC))
+def test_calendar_entry_says_on_which_day_to_be_there(template_set, language, arrival):
+    *_, calendar = words_of(template_set, language, datetime(2026, 5, 12, 22, 5, tzinfo=UTC))
 
     assert arrival in calendar
 
 
-def test_letter_on_one_day_says_nothing_of_another(stationery):
-    for words in words_of(stationery, "en", datetime(2026, 5, 12, 13, 0, tzinfo=UTC)):
+def test_letter_on_one_day_says_nothing_of_another(template_set):
+    for words in words_of(template_set, "en", datetime(2026, 5, 12, 13, 0, tzinfo=UTC)):
         assert not [said for said in ("next day", "day before", "Eastern") if said in words]

@@ -7,11 +7,11 @@ import pytest
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import FolderLoader, Folders, read_template
-from onboarding.messages.composer import TemplateSet
 from onboarding.messages.lint import lint_templates
+from onboarding.messages.load import load_template_set
 from onboarding.messages.request import UnrenderableValue
 from onboarding.model.deliveries import Message
-from tests.messages.samples import BRAND, make_request, protect, write_templates
+from tests.messages.samples import BRAND, compose, make_request, protect, write_templates
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.made-up"
 
@@ -60,7 +60,7 @@ def test_link_that_leads_out_of_the_folders_is_refused_whether_a_template_names_
     (own / link).symlink_to(target)
 
     with pytest.raises(ConfigurationError) as refusal:
-        TemplateSet.load([own], BRAND)
+        load_template_set([own], BRAND)
 
     assert refusal.value.message.startswith(
         f"{own / link} is a link that leads out of the template folders, to /"
@@ -93,7 +93,7 @@ def test_link_into_one_of_the_webinars_own_folders_is_followed(own, tmp_path):
     )
     (own / "invitation.html.j2").write_text(html)
 
-    composed = TemplateSet.load([own, shared], BRAND).compose(make_request(), protect())
+    composed = compose(load_template_set([own, shared], BRAND), make_request(), protect())
 
     assert isinstance(composed, Message)
     assert b"linked words" in composed.body
@@ -102,7 +102,9 @@ def test_link_into_one_of_the_webinars_own_folders_is_followed(own, tmp_path):
 def test_folder_that_is_itself_a_link_is_searched(own, tmp_path):
     (tmp_path / "templates").symlink_to(own)
 
-    composed = TemplateSet.load([tmp_path / "templates"], BRAND).compose(make_request(), protect())
+    composed = compose(
+        load_template_set([tmp_path / "templates"], BRAND), make_request(), protect()
+    )
 
     assert isinstance(composed, Message)
 
@@ -111,7 +113,7 @@ def test_link_to_nothing_stops_nobody(own):
     """Some editors leave one beside the file that is being changed (`.#invitation.html.j2`)."""
     (own / ".#invitation.html.j2").symlink_to("me@example.com.4711:1700000000")
 
-    assert isinstance(TemplateSet.load([own], BRAND).compose(make_request(), protect()), Message)
+    assert isinstance(compose(load_template_set([own], BRAND), make_request(), protect()), Message)
 
 
 def test_template_that_is_too_long_is_told(own):

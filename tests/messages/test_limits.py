@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.load import list_samples, load_template_set
 from onboarding.messages.request import UnrenderableValue
 from onboarding.messages.sandbox import limits, size_estimates
 from onboarding.messages.sandbox.environment import MessageEnvironment
@@ -21,6 +21,7 @@ from onboarding.messages.sandbox.limits import (
 from onboarding.model.deliveries import Message, Rejected
 from tests.messages.samples import (
     BRAND,
+    compose,
     make_invitee,
     make_request,
     protect,
@@ -107,7 +108,7 @@ def test_template_that_asks_for_too_much_is_named_before_anybody_gets_a_letter(t
     folder = write_templates(tmp_path, words=words, **{"parts/itself__html__j2": part})
 
     with pytest.raises(ConfigurationError) as refusal:
-        TemplateSet.load([folder], BRAND)
+        load_template_set([folder], BRAND)
 
     assert refusal.value.message.startswith("The template invitation fails for a sample Host: ")
     assert GREATER[words] in refusal.value.message
@@ -118,15 +119,15 @@ def test_template_that_asks_for_too_much_is_named_before_anybody_gets_a_letter(t
 )
 def test_letter_that_asks_for_too_much_is_rejected_and_the_next_one_is_not(tmp_path, words):
     asked = "{% if invitee.extra.n == 'much' %}" + words.replace("400", "100001") + "{% endif %}"
-    stationery = TemplateSet.load([write_templates(tmp_path, words=asked)], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=asked)], BRAND)
 
     composed = [
-        stationery.compose(make_request(person=with_extra(make_invitee(), n=n)), protect())
+        compose(template_set, make_request(person=with_extra(make_invitee(), n=n)), protect())
         for n in ("much", "little")
     ]
 
     assert isinstance(composed[0], Rejected)
-    assert composed[0].reason.startswith("The letter can't be written: ")
+    assert composed[0].reason.startswith("The message can't be written: ")
     assert isinstance(composed[1], Message)
 
 
@@ -214,9 +215,9 @@ def test_time_is_looked_at_before_each_operation(words):
         template.render(kind="invitation", number=1, panel=[(1,), (0,)])
 
 
-def test_samples_that_take_long_together_stop_the_templates(stationery):
+def test_samples_that_take_long_together_stop_the_templates(template_set):
     now, processor = Clock(), Clock()
-    samples = stationery.samples(Budget(10, now=now, processor=processor))
+    samples = list_samples(template_set, Budget(10, now=now, processor=processor))
 
     next(samples)
     now.time = 1.0
@@ -228,7 +229,7 @@ def test_samples_that_take_long_together_stop_the_templates(stationery):
         next(samples)
 
     assert refusal.value.message == (
-        f"The template {stationery.name_for(letter)} is slow. For the letters to sample people, "
+        f"The template {template_set.name_for(letter)} is slow. For the messages to sample people, "
         "the template takes more than 10 seconds of processor time."
     )
 

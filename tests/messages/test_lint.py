@@ -117,7 +117,8 @@ def test_a_link_without_encryption_is_reported_by_its_line(tmp_path):
     )
 
     assert found_in(folder) == {
-        f"{folder}/update.html.j2, line 3: Links in letters begin with https://, not http://.": True
+        f"{folder}/update.html.j2, line 3: "
+        "Links in messages begin with https://, not http://.": True
     }
 
 
@@ -133,7 +134,7 @@ def test_a_template_without_join_link_is_reported(tmp_path):
     )
 
     assert findings == {
-        f"update: A letter to a sample {role} fails: The message was stopped before it left: "
+        f"update: A message to a sample {role} fails: The message was stopped before it left: "
         "its text part lacks this person's join link.": True
         for role in ("Host", "CoHost", "Panelist")
     }
@@ -155,7 +156,7 @@ def test_a_template_that_no_person_gets_is_reported(tmp_path):
     )
 
     assert found_in(folder) == {
-        f"{folder}/invitaton.cohost.html.j2: No letter is called invitaton; "
+        f"{folder}/invitaton.cohost.html.j2: No message is called invitaton; "
         "did you mean invitation?": False
     }
 

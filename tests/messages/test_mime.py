@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from onboarding.messages.context import plain_text
 from onboarding.messages.headers import transport_address
-from onboarding.messages.mime import MessageParts, Picture, build_message, make_frame
+from onboarding.messages.logo import Picture
+from onboarding.messages.mime import MessageParts, build_message, make_frame
 from tests.messages.samples import BRAND
 
 LOGO = Picture(b"\x89PNG\r\n\x1a\n" + bytes(300), "png")

@@ -5,7 +5,7 @@ import pytest
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import Folders
 from onboarding.messages.compiler.names import check_names
-from onboarding.messages.templates import Environments
+from onboarding.messages.compiler.template import Environments
 
 
 def names_in(folder, text, **parts):

@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import FolderLoader, Folders
-from onboarding.messages.composer import TemplateSet
 from onboarding.messages.context import SHOWN, SessionWords, make_context
 from onboarding.messages.dates import locale_of
+from onboarding.messages.load import load_template_set
 from onboarding.messages.sandbox.environment import (
     FIELDS,
     GLOBALS,
@@ -35,6 +35,7 @@ from tests.messages.samples import (
     OTHER,
     SESSION,
     as_email,
+    compose,
     find_part,
     make_invitee,
     make_request,
@@ -81,7 +82,7 @@ def environment(tmp_path) -> MessageEnvironment:
 def given(tmp_path) -> dict[str, object]:
     told = Facts("another link", Role.COHOST, SESSION.start, SESSION.duration)
     person = with_extra(make_invitee(), company="Lindenhof")
-    brand = TemplateSet.load([write_templates(tmp_path / "own")], BRAND).shown_brand
+    brand = load_template_set([write_templates(tmp_path / "own")], BRAND).shown_brand
     return make_context(
         make_request(Kind.UPDATE, person, previous=told), brand, locale_of("en"), SessionWords()
     ).names()
@@ -228,7 +229,7 @@ REFUSED_AT_ONCE = {
 @pytest.mark.parametrize("expression", REFUSED_AT_ONCE)
 def test_what_the_list_does_not_admit_is_refused_before_anybody_gets_a_letter(tmp_path, expression):
     with pytest.raises(ConfigurationError) as refusal:
-        TemplateSet.load([write_templates(tmp_path, words=f"{{{{ {expression} }}}}")], BRAND)
+        load_template_set([write_templates(tmp_path, words=f"{{{{ {expression} }}}}")], BRAND)
 
     assert REFUSED_AT_ONCE[expression] in refusal.value.message
 
@@ -258,14 +259,14 @@ def test_tags_that_reach_further_are_refused_as_well(tmp_path, words):
     }
 
     with pytest.raises(ConfigurationError):
-        TemplateSet.load([write_templates(tmp_path, words=words, **files)], BRAND)
+        load_template_set([write_templates(tmp_path, words=words, **files)], BRAND)
 
 
 def said(tmp_path, words: str, **columns: str) -> str:
     """What a letter's HTML says between its marks."""
-    stationery = TemplateSet.load([write_templates(tmp_path, words=f"[[{words}]]")], BRAND)
-    composed = stationery.compose(
-        make_request(person=with_extra(make_invitee(), **columns)), protect()
+    template_set = load_template_set([write_templates(tmp_path, words=f"[[{words}]]")], BRAND)
+    composed = compose(
+        template_set, make_request(person=with_extra(make_invitee(), **columns)), protect()
     )
     return find_part(as_email(composed), "text/html").split("[[")[1].split("]]")[0]
 
@@ -435,13 +436,13 @@ def test_no_way_leads_from_a_persons_text_to_markup(tmp_path, words):
 
 def test_expression_for_one_person_only_is_that_letters_error(tmp_path):
     words = "{% if invitee.extra.n == 'try' %}{{ join_link['__cla' ~ 'ss__'] }}{% endif %}"
-    stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=words)], BRAND)
 
-    assert stationery.compose(
-        make_request(person=with_extra(make_invitee(), n="try")), protect()
+    assert compose(
+        template_set, make_request(person=with_extra(make_invitee(), n="try")), protect()
     ) == Rejected("The template asks for '__class__', which no template may use.")
     assert isinstance(
-        stationery.compose(make_request(person=with_extra(make_invitee(), n="")), protect()),
+        compose(template_set, make_request(person=with_extra(make_invitee(), n="")), protect()),
         Message,
     )
 
@@ -449,10 +450,10 @@ def test_expression_for_one_person_only_is_that_letters_error(tmp_path):
 def test_letter_holds_name_role_and_title_of_others_and_no_way_to_more(tmp_path):
     secret = replace(OTHER, job_title="Director", extra={"private": "unlisted number"})
     words = "{{ panel }}{{ panel|string }}{{ '%s' % (panel,) }}{{ panel|list ~ '' }}"
-    stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=words)], BRAND)
 
     html = find_part(
-        as_email(stationery.compose(make_request(panel=(make_invitee(), secret)), protect())),
+        as_email(compose(template_set, make_request(panel=(make_invitee(), secret)), protect())),
         "text/html",
     )
 

@@ -3,8 +3,9 @@
 import pytest
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.composer import TemplateSet
-from onboarding.messages.templates import candidates
+from onboarding.messages.load import load_template_set
+from onboarding.messages.template_names import candidates
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from tests.messages.samples import (
@@ -12,6 +13,7 @@ from tests.messages.samples import (
     HTML,
     OWN,
     as_email,
+    compose,
     find_part,
     make_invitee,
     make_request,
@@ -20,8 +22,8 @@ from tests.messages.samples import (
 )
 
 
-def subject(stationery: TemplateSet, kind: Kind = Kind.INVITATION, **person):
-    return as_email(stationery.compose(make_request(kind, make_invitee(**person)), protect()))[
+def subject(template_set: TemplateSet, kind: Kind = Kind.INVITATION, **person):
+    return as_email(compose(template_set, make_request(kind, make_invitee(**person)), protect()))[
         "Subject"
     ]
 
@@ -61,13 +63,13 @@ def test_a_person_gets_the_most_special_template(tmp_path, role, language, expec
         invitation__de__html__j2=named("german"),
     )
 
-    assert subject(TemplateSet.load([folder], BRAND), role=role, language=language) == expected
+    assert subject(load_template_set([folder], BRAND), role=role, language=language) == expected
 
 
 def test_an_invitee_without_language_gets_the_sessions(tmp_path):
     folder = write_templates(tmp_path, title="general", invitation__en__html__j2=named("english"))
 
-    assert subject(TemplateSet.load([folder], BRAND)) == "english"
+    assert subject(load_template_set([folder], BRAND)) == "english"
 
 
 def test_a_webinars_own_folder_comes_first(tmp_path):
@@ -78,14 +80,14 @@ def test_a_webinars_own_folder_comes_first(tmp_path):
     own.mkdir()
     (own / "invitation.html.j2").write_text(named("own"))
 
-    stationery = TemplateSet.load([own, shared], BRAND)
+    template_set = load_template_set([own, shared], BRAND)
 
-    message = as_email(stationery.compose(make_request(), protect()))
+    message = as_email(compose(template_set, make_request(), protect()))
     assert message["Subject"] == "own"
     assert (
         find_part(message, "text/plain") == f"{OWN}\n"
     )  # derived: the text of another folder tells other things
-    assert subject(stationery, Kind.SCHEDULED) == "shared"
+    assert subject(template_set, Kind.SCHEDULED) == "shared"
 
 
 def test_shared_parts_are_looked_for_in_the_own_folder_first(tmp_path):
@@ -98,7 +100,7 @@ def test_shared_parts_are_looked_for_in_the_own_folder_first(tmp_path):
     (tmp_path / "own" / "parts").mkdir(parents=True)
     (tmp_path / "own" / "parts" / "title.html.j2").write_text("own part")
 
-    assert subject(TemplateSet.load([tmp_path / "own", shared], BRAND)) == "own part"
+    assert subject(load_template_set([tmp_path / "own", shared], BRAND)) == "own part"
 
 
 def test_a_templates_language_sets_dates_and_zones(tmp_path):
@@ -110,12 +112,14 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
         tmp_path, invitation__txt__j2=words, invitation__de__html__j2=named("de")
     )
     (folder / "invitation.de.txt.j2").write_text(words)
-    stationery = TemplateSet.load([folder], BRAND)
+    template_set = load_template_set([folder], BRAND)
 
     told = {
         language: find_part(
             as_email(
-                stationery.compose(make_request(person=make_invitee(language=language)), protect())
+                compose(
+                    template_set, make_request(person=make_invitee(language=language)), protect()
+                )
             ),
             "text/plain",
         )
@@ -157,7 +161,7 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
         (
             {"cancellation__html__j2": named("x")},
             (
-                "The template cancellation fails for a sample Host: The letter can't "
+                "The template cancellation fails for a sample Host: The message can't "
                 "be written: a link has to begin"
             ),
         ),
@@ -199,7 +203,7 @@ def test_a_mistake_in_a_template_stops_the_run_before_anybody_is_registered(tmp_
     write_templates(tmp_path, **files)
 
     with pytest.raises(ConfigurationError) as refusal:
-        TemplateSet.load([tmp_path], BRAND)
+        load_template_set([tmp_path], BRAND)
 
     assert said in refusal.value.message
     assert "de7yd8ew7yfsdfjh899" not in str(refusal.value)
@@ -211,16 +215,16 @@ def test_a_missing_kind_is_told(tmp_path):
     with pytest.raises(
         ConfigurationError, match=r"There is no template reminder\.mjml\.j2 or reminder\.html\.j2"
     ):
-        TemplateSet.load([tmp_path], BRAND)
+        load_template_set([tmp_path], BRAND)
 
 
 def test_a_missing_folder_is_told(tmp_path):
     with pytest.raises(ConfigurationError, match="There is no template folder"):
-        TemplateSet.load([tmp_path / "none"], BRAND)
+        load_template_set([tmp_path / "none"], BRAND)
 
 
 def test_a_template_that_is_not_utf_8_is_told(tmp_path):
     (write_templates(tmp_path) / "update.html.j2").write_bytes(b"<title>\xff</title>")
 
     with pytest.raises(ConfigurationError, match=r"update\.html\.j2 can't be read"):
-        TemplateSet.load([tmp_path], BRAND)
+        load_template_set([tmp_path], BRAND)

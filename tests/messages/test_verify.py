@@ -10,9 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from onboarding.messages import verify
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.load import load_template_set
 from onboarding.messages.mime import MessageParts, make_frame
 from onboarding.messages.request import ProtectedValues, link_places
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import Kind
 from onboarding.model.people import LinkedUser, Role
@@ -23,6 +24,7 @@ from tests.messages.samples import (
     OTHERS,
     OWN,
     SESSION,
+    compose,
     make_invitee,
     make_request,
     protect,
@@ -372,8 +374,8 @@ WORDS = (
 
 @pytest.fixture(scope="module")
 def telling_all(tmp_path_factory) -> TemplateSet:
-    """Stationery that says everything it is given."""
-    return TemplateSet.load(
+    """Templates that says everything it is given."""
+    return load_template_set(
         [write_templates(tmp_path_factory.mktemp("templates"), words=WORDS)], BRAND
     )
 
@@ -386,7 +388,7 @@ def complete(given):
 
 @pytest.mark.parametrize("place", SWAPPED)
 def test_anothers_link_never_leaves_wherever_it_comes_from(telling_all, place):
-    composed = telling_all.compose(complete(SWAPPED[place]), protect())
+    composed = compose(telling_all, complete(SWAPPED[place]), protect())
 
     assert isinstance(composed, Rejected)
     assert composed.reason.endswith("holds a join link that isn't this person's.")
@@ -394,16 +396,16 @@ def test_anothers_link_never_leaves_wherever_it_comes_from(telling_all, place):
 
 
 def test_the_same_letter_without_anothers_link_leaves(telling_all):
-    assert isinstance(telling_all.compose(complete(make_request()), protect()), Message)
+    assert isinstance(compose(telling_all, complete(make_request()), protect()), Message)
 
 
 def test_anothers_link_in_a_template_never_leaves(tmp_path):
     """Links of an unknown shape: not recognised when the template is loaded, but refused."""
     own, others = (link.replace("/w/join/", "/x/come/") for link in (OWN, OTHERS))
-    stationery = TemplateSet.load([write_templates(tmp_path, words=f"<p>{others}</p>")], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=f"<p>{others}</p>")], BRAND)
     known = ProtectedValues.of([SecretStr(own), SecretStr(others)], [])
 
-    composed = stationery.compose(make_request(link=own), known)
+    composed = compose(template_set, make_request(link=own), known)
 
     assert isinstance(composed, Rejected)
 
@@ -423,8 +425,8 @@ def test_anothers_link_in_a_template_never_leaves(tmp_path):
 def test_anothers_record_never_becomes_a_letter(telling_all, record):
     person = make_invitee(linked_user=LinkedUser("1", "7") if record.linked_user else None)
 
-    composed = telling_all.compose(
-        complete(make_request(person=person, registration=record)), protect()
+    composed = compose(
+        telling_all, complete(make_request(person=person, registration=record)), protect()
     )
 
     assert composed == Rejected(
@@ -440,7 +442,7 @@ def test_a_link_that_two_people_have_is_sent_to_neither_but_the_host_has_two(
 ):
     known = ProtectedValues.of([SecretStr(OWN), SecretStr(OTHERS), SecretStr(OWN)], [])
 
-    composed = telling_all.compose(complete(make_request(person=make_invitee(role=role))), known)
+    composed = compose(telling_all, complete(make_request(person=make_invitee(role=role))), known)
 
     assert isinstance(composed, Message) is passes
     assert passes or "to somebody else too" in str(composed)
@@ -472,7 +474,7 @@ def test_a_message_whose_kind_holds_a_link_never_leaves_without_one():
 def test_anothers_address_never_leaves(telling_all):
     person = with_extra(ANNA, note="write to boris@example.com")
 
-    composed = telling_all.compose(complete(make_request(person=person)), protect())
+    composed = compose(telling_all, complete(make_request(person=person)), protect())
 
     assert isinstance(composed, Rejected)
     assert "somebody else's address" in composed.reason

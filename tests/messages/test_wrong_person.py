@@ -5,12 +5,14 @@ from urllib.parse import quote
 
 import pytest
 
-from onboarding.messages.composer import TemplateSet
+from onboarding.messages.load import load_template_set
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
 from tests.messages.samples import (
     BRAND,
     OTHERS,
     OWN,
+    compose,
     make_invitee,
     make_request,
     protect,
@@ -35,7 +37,7 @@ INJECTED = [
 
 @pytest.fixture(scope="module")
 def telling_all(tmp_path_factory) -> TemplateSet:
-    """Stationery that writes what it is given into HTML, attribute, title and text."""
+    """Templates that writes what it is given into HTML, attribute, title and text."""
     words = (
         "<h1>{{ invitee.name }}</h1>{{ invitee.first_name or invitee.last_name }} "
         "{{ invitee.job_title }}, "
@@ -46,7 +48,7 @@ def telling_all(tmp_path_factory) -> TemplateSet:
         ".{{ join_link }}\n{{ invitee.job_title }}\n"
     )
     folder = tmp_path_factory.mktemp("templates")
-    return TemplateSet.load(
+    return load_template_set(
         [write_templates(folder, words, "For {{ invitee.name }}", invitation__txt__j2=text)], BRAND
     )
 
@@ -61,9 +63,9 @@ def test_what_is_not_this_persons_never_leaves(telling_all, injected, field):
         else replace(harmless, **{field: injected})
     )
 
-    composed = telling_all.compose(make_request(person=wrong), KNOWN)
+    composed = compose(telling_all, make_request(person=wrong), KNOWN)
 
-    assert isinstance(telling_all.compose(make_request(person=harmless), KNOWN), Message)
+    assert isinstance(compose(telling_all, make_request(person=harmless), KNOWN), Message)
     assert isinstance(composed, Rejected)
     assert OTHERS not in composed.reason
 
@@ -84,10 +86,10 @@ def test_what_is_not_this_persons_never_leaves(telling_all, injected, field):
 def test_what_a_template_and_a_value_make_together_is_found(tmp_path, before, value, turned):
     static, own = (value, before) if turned else (before, value)
     joined = "{{ invitee.extra.note }}" + static if turned else static + "{{ invitee.extra.note }}"
-    stationery = TemplateSet.load([write_templates(tmp_path, words=f"{FAR}{joined}")], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=f"{FAR}{joined}")], BRAND)
 
     composed = [
-        stationery.compose(make_request(person=with_extra(make_invitee(), note=note)), KNOWN)
+        compose(template_set, make_request(person=with_extra(make_invitee(), note=note)), KNOWN)
         for note in ("-", own)
     ]
 
@@ -97,21 +99,21 @@ def test_what_a_template_and_a_value_make_together_is_found(tmp_path, before, va
 @pytest.mark.parametrize("note", ["javascript:alert(1)", "java\tscript:x", "data:x", "https://x y"])
 def test_a_link_of_an_odd_kind_is_found(tmp_path, note):
     words = f"{FAR}<a href='{{{{ invitee.extra.note }}}}'>x</a>"
-    stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
+    template_set = load_template_set([write_templates(tmp_path, words=words)], BRAND)
 
     assert isinstance(
-        stationery.compose(make_request(person=with_extra(make_invitee(), note=note)), KNOWN),
+        compose(template_set, make_request(person=with_extra(make_invitee(), note=note)), KNOWN),
         Rejected,
     )
 
 
 def test_an_address_in_a_template_is_its_owners_only(tmp_path):
-    stationery = TemplateSet.load(
+    template_set = load_template_set(
         [write_templates(tmp_path, words=f"{FAR}<p>dora@example.com</p>{FAR}")], BRAND
     )
 
     composed = [
-        stationery.compose(make_request(person=person), KNOWN)
+        compose(template_set, make_request(person=person), KNOWN)
         for person in (DORA, DORA, make_invitee())
     ]
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from onboarding.messages.composer import TemplateSet
 from onboarding.messages.content import render_content
+from onboarding.messages.load import load_template_set
+from onboarding.messages.templates import TemplateSet
 from onboarding.model.deliveries import Rejected
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee, Problem, Role
@@ -35,7 +36,7 @@ JOERG = make_invitee(row=4, first_name="Jörg", last_name="Müller", email="joer
 JOERG = replace(JOERG, language="de", job_title="Geschäftsführer")
 PANEL = (HANNA, CARLOS, JOERG)
 
-TEMPLATES = TemplateSet.load([SHIPPED], BRAND)
+TEMPLATES = load_template_set([SHIPPED], BRAND)
 
 
 def render(person: Invitee, kind: Kind, templates: TemplateSet = TEMPLATES) -> MessageContent:

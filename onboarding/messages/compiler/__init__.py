@@ -1,6 +1,6 @@
 """Compiles a template: MJML or HTML with Jinja in it becomes Jinja source of finished HTML.
 
-`compile.compile_source` is the function to start from. Its steps, and where they are:
+`template.compile_template` is the function to start from. Its steps, and where they are:
 
 1. `folders`: find the file, in the webinar's template folders only.
 2. `sources`: read it with all that it includes and extends, as text and tags in one row.

@@ -135,7 +135,7 @@ def _check_fields(file: Path, tree: nodes.Template, types: Types) -> None:
             raise ConfigurationError(
                 f"{file}, line {attribute.lineno}: "
                 f"a template can't use {name[:LONGEST_SHOWN_NAME]}.",
-                hint="The guide to the letters lists the names that templates may use.",
+                hint="The guide to the messages lists the names that templates may use.",
             )
 
 

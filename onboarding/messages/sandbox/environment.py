@@ -1,7 +1,7 @@
-"""Jinja for letters: what a template may reach is a white list, and what it does has limits.
+"""Jinja for messages: what a template may reach is a white list, and what it does has limits.
 
-A template is no program: its author decides what a letter says, and nothing else. It sees values of
-the types that `context` makes and of Python's plainest types. Of those it may use the attributes
+A template is no program: its author decides what a message says, and nothing else. It sees values
+of the types that `context` makes and of Python's plainest types. Of those it may use the attributes
 listed here, the `filters`, and four functions. `docs/guides/templates.md` lists the same names; a
 test walks everything that a template can reach.
 """
@@ -95,7 +95,7 @@ DEEPEST_TREE = 100
 
 
 def range_within_limits(*args: int) -> range:
-    """`range`, of no more numbers than a letter may take steps."""
+    """`range`, of no more numbers than a message may take steps."""
     numbers = range(*args)
     # A slice, because `len` of a range raises for more than a machine word can count.
     if numbers[limits.MOST_STEPS : limits.MOST_STEPS + 1]:
@@ -182,9 +182,9 @@ def assert_simple(tree: nodes.Template) -> None:
 
 
 class MessageTemplate(jinja2.Template):
-    """A template that is imported again in each letter.
+    """A template that is imported again in each message.
 
-    Jinja keeps an imported template's names; what one letter set in a namespace there would stand
+    Jinja keeps an imported template's names; what one message set in a namespace there would stand
     in the next one.
     """
 
@@ -194,7 +194,7 @@ class MessageTemplate(jinja2.Template):
 
 
 class MessageEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox. `known` are names with the same values in every letter (`constants`)."""
+    """The sandbox. `known` are names with the same values in every message (`constants`)."""
 
     template_class = MessageTemplate
     code_generator_class = guards.Writer
@@ -210,7 +210,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             finalize=format_white_list,
             # Jinja's optimizer looks at each expression once for each expression around it.
             optimized=False,
-            # Else each letter asks the disk whether its parts are still the same.
+            # Else each message asks the disk whether its parts are still the same.
             auto_reload=False,
             **options,
         )

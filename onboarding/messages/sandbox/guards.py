@@ -51,7 +51,7 @@ class _Guards(NodeTransformer):
         return made.set_environment(self._environment)  # type: ignore[return-value]
 
     def visit_ScopedEvalContextModifier(self, node: nodes.ScopedEvalContextModifier) -> nodes.Node:  # noqa: N802
-        """Refuse what would switch escaping off, in parts that only a letter asks for, too."""
+        """Refuse what would switch escaping off, in parts that only a message asks for, too."""
         raise TemplateSyntaxError("{% autoescape %} is not allowed", node.lineno)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802

@@ -2,7 +2,7 @@
 
 The sandbox asks before each operation.
 
-Reaching a limit is that letter's error (`LimitExceeded`), not the run's end. What an operation
+Reaching a limit is that message's error (`LimitExceeded`), not the run's end. What an operation
 would make is estimated in `size_estimates`; this module measures what is there, and counts.
 """
 
@@ -28,19 +28,19 @@ LARGEST_PART = 2_000_000
 """Characters of one rendered part: the HTML, the text, the calendar entry's description."""
 
 MOST_WRITTEN = 5 * LARGEST_PART
-"""Characters of all values that one letter writes, those in its macros included."""
+"""Characters of all values that one message writes, those in its macros included."""
 
 MOST_STEPS = 100_000
-"""Steps of all loops of one letter, those of filters such as `map` included."""
+"""Steps of all loops of one message, those of filters such as `map` included."""
 
 MOST_SECONDS = 5.0
-"""Processor time for one letter."""
+"""Processor time for one message."""
 
 UNMEASURED = 0.1
-"""Seconds on the clock until processor time is taken: nearly every letter is done by then."""
+"""Seconds on the clock until processor time is taken: nearly every message is done by then."""
 
 MOST_SECONDS_FOR_SAMPLES = 10.0
-"""Processor time for the letters of all sample people together (`sample_people`)."""
+"""Processor time for the messages to all sample people together (`sample_people`)."""
 
 MOST_DIGITS = 4_000
 """Of a whole number. Python itself writes none beyond 4,300."""
@@ -55,7 +55,7 @@ _PIECES_AT_ONCE = 64
 
 
 class LimitExceeded(UnrenderableValue):
-    """A template asks for more than a letter may take."""
+    """A template asks for more than a message may take."""
 
 
 class Group(NamedTuple):
@@ -67,7 +67,7 @@ class Group(NamedTuple):
 
 @dataclass(slots=True)
 class Budget:
-    """What one letter has used up of its time (`seconds` of the processor's), steps and characters.
+    """What a message has used up of its time (`seconds` of the processor's), steps and characters.
 
     `now` is any clock that is quick to ask, `processor` this thread's processor time. `with` a
     budget, everything that is rendered inside counts towards it.
@@ -93,7 +93,7 @@ class Budget:
             CURRENT.reset(self._token)
 
     def look(self) -> None:
-        """Raise `LimitExceeded` where the letter has had its time.
+        """Raise `LimitExceeded` where the message has had its time.
 
         The processor's clock takes a system call, so it is asked only when that much time has
         passed at all. It counts from when it is asked first.
@@ -132,12 +132,12 @@ class Budget:
 
 
 # A context variable, because Jinja calls filters and loops with nothing of ours in their arguments.
-# Each thread has its own, so letters that are composed side by side don't add up.
+# Each thread has its own, so messages that are composed side by side don't add up.
 CURRENT: ContextVar[Budget] = ContextVar("budget")
 
 
 def current() -> Budget:
-    """The budget of the letter that is being rendered; outside of one, a new one for each call."""
+    """The budget of the message that is being rendered; outside of one, a new one for each call."""
     return CURRENT.get(None) or Budget()
 
 
@@ -150,7 +150,7 @@ class Steps:
         self._items = items
 
     def __iter__(self) -> Iterator[Any]:
-        # Asked for once per loop: outside of a letter each `current()` is a new budget, and the
+        # Asked for once per loop: outside of a message each `current()` is a new budget, and the
         # steps of a loop would never add up.
         step = current().step
         for item in self._items:
