@@ -16,6 +16,7 @@ from onboarding.cli.terminal import LabelledText, print_list, print_table, run_u
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
+from onboarding.model.checks import CheckResult
 from onboarding.model.sessions import Session
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.check import run_checks
@@ -34,20 +35,41 @@ CheckName = Annotated[
 Company = Annotated[
     bool, typer.Option("--company", help="The whole company's (needs the user permission for it).")
 ]
+Dns = Annotated[bool, typer.Option("--dns", help="Also look at SPF, DKIM and DMARC of the sender.")]
+DnsServer = Annotated[
+    str,
+    typer.Option(
+        "--resolver", metavar="ADDRESS", help="The DNS server to ask, instead of this machine's."
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 also for what --dns finds.")]
 ColleagueEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The colleague's address.")]
 
 
-def check_command(name: CheckName = None, *, config_file: options.ConfigFile = None) -> None:
+def check_command(
+    name: CheckName = None,
+    *,
+    dns: Dns = False,
+    resolver: DnsServer = "",
+    strict: Strict = False,
+    config_file: options.ConfigFile = None,
+) -> None:
     """Test credentials, roster, templates and mail server.
 
     Prints one line per test: `ok`, or what to do. Changes nothing.
     """
+    if (resolver or strict) and not dns:
+        raise typer.BadParameter("--resolver and --strict go with --dns.", param_hint="--dns")
     config = options.load_config(config_file)
     # Before the services are opened: a mistyped name must cost no call at RingCentral.
     targets = [find_target(config, name)] if name else all_targets(config)
 
     async def work(stop: asyncio.Event) -> int:
-        return await print_checks(config, targets, stop)
+        code = await print_checks(config, targets, stop)
+        if not dns:
+            return code
+        faults = await print_dns_checks(config, resolver, stop)
+        return EXIT_NEEDS_A_PERSON if strict and faults else code
 
     raise typer.Exit(run_until_stopped(work))
 
@@ -95,12 +117,29 @@ async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.
         # Printed one by one, as they come: a mail server that doesn't answer takes its whole
         # time-out, and the person should see the tests before it.
         async for result in run_checks(services, targets):
-            found = f"{result.what}: {result.detail}"
-            text = f"{found}\n  {result.hint}" if result.hint else found
-            print_list([("ok  " if result.ok else "NO  ", text)])
+            print_check(result)
             if not result.ok:
                 code = EXIT_NEEDS_A_PERSON
     return code
+
+
+async def print_dns_checks(config: Config, server: str, stop: asyncio.Event) -> int:
+    """Print what the DNS says of the sender, line by line. Returns how many lines are `NO`."""
+    # A late import: most checks go without the DNS library and its list of domains.
+    from onboarding.pipeline.dns_check import check_dns  # noqa: PLC0415
+
+    faults = 0
+    async for result in check_dns(config, server, stop):
+        print_check(result)
+        faults += not result.ok
+    return faults
+
+
+def print_check(result: CheckResult) -> None:
+    """Print one test, and what to do."""
+    found = f"{result.what}: {result.detail}"
+    text = f"{found}\n  {result.hint}" if result.hint else found
+    print_list([("ok  " if result.ok else "NO  ", text)])
 
 
 async def print_sessions(

@@ -83,6 +83,10 @@ class Preset:
     `copies` the provider drops a copy (`{message_id}` stands for the message's name), by `keeps_id`
     our Message-ID is kept. They are empty where the provider documents none. `source` is the
     vendor's page, `read` the month in which we last read it.
+
+    The rest is for the DNS: what SPF records include, DKIM's usual selectors (none where each
+    customer gets others), and whether the provider puts in a return address of its own
+    (`writes_return`), so that SPF is about its domain.
     """
 
     defaults: Mapping[str, str | int]
@@ -93,6 +97,9 @@ class Preset:
     tracking_off: HeaderFields = ()
     copies: HeaderFields = ()
     keeps_id: HeaderFields = ()
+    spf_include: str = ""
+    dkim_selectors: tuple[str, ...] = ()
+    writes_return: bool = False
 
     @property
     def fields(self) -> HeaderFields:
@@ -228,6 +235,8 @@ MICROSOFT365 = Preset(
     source="Exchange Online limits",
     read="2026-11",
     message_ids=MessageIds.KEPT,
+    spf_include="spf.protection.outlook.com",
+    dkim_selectors=("selector1", "selector2"),
 )
 
 GMAIL = Preset(
@@ -243,6 +252,8 @@ GMAIL = Preset(
     source="Gmail sending limits in Google Workspace",
     read="2026-11",
     message_ids=MessageIds.KEPT,
+    spf_include="_spf.google.com",
+    dkim_selectors=("google",),
 )
 
 WORKSPACE_RELAY = Preset(
@@ -258,6 +269,8 @@ WORKSPACE_RELAY = Preset(
     source="Route outgoing SMTP relay messages through Google",
     read="2026-11",
     message_ids=MessageIds.KEPT,
+    spf_include="_spf.google.com",
+    dkim_selectors=("google",),
 )
 
 SES = Preset(
@@ -273,6 +286,8 @@ SES = Preset(
     source="Amazon SES header fields",
     read="2026-11",
     message_ids=MessageIds.REPLACED,
+    spf_include="amazonses.com",
+    writes_return=True,  # at amazonses.com, or at a subdomain that the customer names
 )
 
 AZURE = Preset(
@@ -283,6 +298,7 @@ AZURE = Preset(
     replies=(),
     source="Service limits for Azure Communication Services",
     read="2026-11",
+    spf_include="spf.protection.outlook.com",
 )
 
 SENDGRID = Preset(
@@ -296,6 +312,9 @@ SENDGRID = Preset(
             '{"filters": {"clicktrack": {"settings": {"enable": 0, "enable_text": false}}}}',
         ),
     ),
+    spf_include="sendgrid.net",
+    dkim_selectors=("s1", "s2"),
+    writes_return=True,
 )
 
 MAILGUN = Preset(
@@ -304,6 +323,7 @@ MAILGUN = Preset(
     source="Pass sending options",
     read="2026-11",
     tracking_off=(("X-Mailgun-Track-Clicks", "no"),),
+    spf_include="mailgun.org",
 )
 
 POSTMARK = Preset(
@@ -316,6 +336,8 @@ POSTMARK = Preset(
     message_ids=MessageIds.KEPT,  # by the field below; without it, replaced
     tracking_off=(("X-PM-TrackLinks", "None"),),
     keeps_id=(("X-PM-KeepID", "true"),),
+    spf_include="spf.mtasv.net",
+    writes_return=True,
 )
 
 BREVO = Preset(
@@ -325,6 +347,9 @@ BREVO = Preset(
     replies=(),
     source="SMTP relay integration",
     read="2026-11",
+    spf_include="spf.brevo.com",
+    dkim_selectors=("brevo1", "brevo2", "mail"),
+    writes_return=True,
 )
 
 RESEND = Preset(
@@ -333,6 +358,9 @@ RESEND = Preset(
     source="Idempotency Keys",
     read="2026-11",
     copies=(("Resend-Idempotency-Key", "{message_id}"),),
+    spf_include="amazonses.com",
+    dkim_selectors=("resend",),
+    writes_return=True,  # at a subdomain of the customer's
 )
 
 PRESETS: Mapping[Provider, Preset] = MappingProxyType(
@@ -349,3 +377,11 @@ PRESETS: Mapping[Provider, Preset] = MappingProxyType(
         Provider.RESEND: RESEND,
     }
 )
+
+
+def find_provider(given: Provider | None, host: str) -> Provider | None:
+    """Find the provider that is meant: the one that was named, else by the host of its preset."""
+    if given:
+        return given
+    known = {preset.defaults.get("host"): provider for provider, preset in PRESETS.items()}
+    return known.get(host.lower())

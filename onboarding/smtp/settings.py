@@ -56,6 +56,12 @@ BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
 TOKEN_MARK = "{token}"  # noqa: S105 -- no password
 """In `envelope_sender`, stands for what names the message: each has a return address of its own."""
 
+# Selectors and domains go into a DNS name; a selector may have dots and underscores too.
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+DNS_LABELS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+LONGEST_DNS_NAME = 253
+"""Characters of a name (RFC 1035 2.3.4)."""
+
 TRIAL_TOKEN = "trial"  # noqa: S105 -- no password
 """Stands there in a message that is no delivery, such as that of `send-test`."""
 
@@ -106,6 +112,14 @@ def validate_address(value: str) -> str:
     except ValueError:
         raise ValueError("the domain of this address can't exist") from None
     return value
+
+
+def validate_dns_name(name: str) -> str:
+    """Accept a DKIM selector or a domain, in lower case. Raises ValueError for other text."""
+    lower = name.strip().lower().rstrip(".")
+    if lower and not (len(lower) <= LONGEST_DNS_NAME and DNS_LABELS.fullmatch(lower)):
+        raise ValueError("write it with letters, digits, hyphens and dots, as the DNS has it")
+    return lower
 
 
 def validate_headers(fields: dict[str, str]) -> dict[str, str]:
@@ -272,6 +286,8 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     ] = None
     per_day: PositiveInt | None = None
     brake: PositiveInt = 10
+    dkim_selectors: tuple[Annotated[str, AfterValidator(validate_dns_name)], ...] = ()
+    dkim_domain: Annotated[str, AfterValidator(validate_dns_name)] = ""
     timeout: float | None = Field(default=None, gt=0)
 
     @property

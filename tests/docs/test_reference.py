@@ -256,6 +256,22 @@ def test_what_presets_do_beyond_that_is_in_the_guide():
     assert sources == {one.value: (preset.source, preset.read) for one, preset in PRESETS.items()}
 
 
+def test_what_the_dns_should_say_of_a_provider_is_in_the_guide():
+    guide = read("docs/guides/deliverability.md")
+    documented = {
+        word(one).strip('"'): (words(include), words(selectors), returns)
+        for one, include, selectors, returns in table(guide, "`provider`", "SPF: `include:`")
+    }
+    assert documented == {
+        provider.value: (
+            [preset.spf_include],
+            [*preset.dkim_selectors],
+            "its own" if preset.writes_return else "yours",
+        )
+        for provider, preset in PRESETS.items()
+    }
+
+
 def test_every_variable_is_documented():
     documented = [word(one) for one, _ in table(REFERENCE, "variable")]
     own = {"CREDENTIALS_DIRECTORY", "ONBOARDING_SECTION__KEY"}

@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from onboarding.smtp.providers import PRESETS, Provider
+from onboarding.smtp.providers import PRESETS, Provider, find_provider
 from onboarding.smtp.settings import Rate, SmtpSettings
 
 
@@ -135,6 +135,9 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
             {"host": "m", "username": "u", "token_command": "t", "google": {"key_file": "k.json"}},
             "it has token_command and google: leave one",
         ),
+        ({"host": "m", "dkim_selectors": ["s 1"]}, "as the DNS has it"),
+        ({"host": "m", "dkim_selectors": ["a..b"]}, "as the DNS has it"),
+        ({"host": "m", "dkim_domain": "x" * 64}, "as the DNS has it"),
         ({"host": "m", "hots": "n"}, "hots"),
         ({"host": "m", "ehlo_name": "two words"}, "ehlo_name"),
         ({"host": "m", "max_connections": 0}, "max_connections"),
@@ -237,6 +240,24 @@ def test_header_of_a_preset_can_be_overruled():
 def test_fields_of_a_preset_are_what_a_user_could_set_too(preset):
     assert SmtpSettings(host="m", headers=dict(preset.fields)).fixed_fields == preset.fields
     assert (preset.source, preset.read) != ("", "")
+
+
+def test_selector_may_have_dots_and_capitals():
+    settings = SmtpSettings(host="m", dkim_selectors=["S1.Mail", "_x"], dkim_domain="Example.com.")
+    assert settings.dkim_selectors == ("s1.mail", "_x")
+    assert settings.dkim_domain == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "found"),
+    [
+        (None, "SMTP.office365.com", Provider.MICROSOFT365),
+        (Provider.SES, "relay.example.com", Provider.SES),
+        (None, "relay.example.com", None),
+    ],
+)
+def test_provider_is_known_by_name_or_by_host(given, host, found):
+    assert find_provider(given, host) is found
 
 
 def test_token_command_is_split_as_a_shell_would():

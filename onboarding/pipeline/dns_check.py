@@ -1,0 +1,56 @@
+"""Checks what the DNS says of the sender, for `onboarding check --dns`.
+
+Here the configuration is put into the words of the room `dns`. It asks the DNS server alone, and
+sends nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from onboarding.config import Config
+from onboarding.dns.check import MailSender, check_sender
+from onboarding.dns.lookup import Resolver
+from onboarding.model.addresses import encode_domain
+from onboarding.model.checks import CheckResult
+from onboarding.smtp.providers import PRESETS, find_provider
+
+
+async def check_dns(config: Config, server: str, stop: asyncio.Event) -> AsyncIterator[CheckResult]:
+    """Check SPF, DKIM, DMARC and alignment by a DNS server; empty: the machine's own.
+
+    Raises ConfigurationError for an address that is none.
+    """
+    resolver = Resolver(server, stop)
+    async for result in check_sender(build_sender(config), resolver.find_texts):
+        yield result
+
+
+def build_sender(config: Config) -> MailSender:
+    """Build what the DNS is asked about from `[brand]`, `[smtp]` and the provider's preset."""
+    smtp, address = config.smtp, config.brand.sender_address
+    domain = _find_domain(address)
+    provider = find_provider(smtp.provider, smtp.host)
+    sender = MailSender(
+        domain=domain,
+        return_domain=_find_domain(smtp.make_envelope_sender() or address),
+        dkim_domain=smtp.dkim_domain or domain,
+        selectors=smtp.dkim_selectors,
+        needs_all=True,
+    )
+    if provider is None:
+        return sender
+    preset = PRESETS[provider]
+    return replace(
+        sender,
+        provider=provider.value,
+        include=preset.spf_include,
+        # A return address that was set is one that the provider has agreed to.
+        writes_return=preset.writes_return and not smtp.envelope_sender,
+        selectors=smtp.dkim_selectors or preset.dkim_selectors,
+        needs_all=bool(smtp.dkim_selectors),
+    )
+
+
+def _find_domain(address: str) -> str:
+    return encode_domain(address.rpartition("@")[2])
