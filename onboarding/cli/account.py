@@ -68,7 +68,7 @@ def check_command(
         code = await print_checks(config, targets, stop)
         if not dns:
             return code
-        faults = await print_dns_checks(config, resolver, stop)
+        faults = await print_dns_checks(config, targets, resolver, stop)
         return EXIT_NEEDS_A_PERSON if strict and faults else code
 
     raise typer.Exit(run_until_stopped(work))
@@ -123,13 +123,15 @@ async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.
     return code
 
 
-async def print_dns_checks(config: Config, server: str, stop: asyncio.Event) -> int:
+async def print_dns_checks(
+    config: Config, targets: Sequence[Target], server: str, stop: asyncio.Event
+) -> int:
     """Print what the DNS says of the sender, line by line. Returns how many lines are `NO`."""
     # A late import: most checks go without the DNS library and its list of domains.
     from onboarding.pipeline.dns_check import check_dns  # noqa: PLC0415
 
     faults = 0
-    async for result in check_dns(config, server, stop):
+    async for result in check_dns(config, targets, server, stop):
         print_check(result)
         faults += not result.ok
     return faults

@@ -21,6 +21,9 @@ ALL_SECONDS = 45.0
 SHOWN_TERM = 120
 """Characters of what a record says that are shown."""
 
+SERVER = "server"
+"""Names the result after which no question is worth asking."""
+
 OTHER_SERVER_HINT = "Try again, or ask another DNS server with --resolver."
 
 
@@ -56,14 +59,19 @@ async def check_sender(
         except NameUnanswered as error:
             results = [_make_fault(what, error)]
         except ServerSilent as error:
-            yield _make_fault("server", error)
+            yield _make_fault(SERVER, error)
             return
         except TimeoutError:
             late = DnsFault(f"the answers took longer than {seconds:g} seconds")
-            yield _make_fault("server", late)
+            yield _make_fault(SERVER, late)
             return
         for result in results:
             yield result
+
+
+def is_about_server(result: CheckResult) -> bool:
+    """Whether a result says that the DNS server itself can't be asked."""
+    return result.what == f"DNS: {SERVER}"
 
 
 def _make_fault(what: str, error: DnsFault) -> CheckResult:

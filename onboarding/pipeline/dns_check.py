@@ -5,25 +5,34 @@ sends nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from onboarding.config import Config
-from onboarding.dns.check import MailSender, check_sender
+from onboarding.dns.check import MailSender, check_sender, is_about_server
 from onboarding.dns.lookup import Resolver
 from onboarding.model.addresses import encode_domain
 from onboarding.model.checks import CheckResult
+from onboarding.pipeline.target import Target
 from onboarding.smtp.providers import PRESETS, find_provider
 
 
-async def check_dns(config: Config, server: str, stop: asyncio.Event) -> AsyncIterator[CheckResult]:
+async def check_dns(
+    config: Config, targets: Sequence[Target], server: str, stop: asyncio.Event
+) -> AsyncIterator[CheckResult]:
     """Check SPF, DKIM, DMARC and alignment by a DNS server; empty: the machine's own.
 
-    Raises ConfigurationError for an address that is none.
+    Each sender of the webinars is checked once. Raises ConfigurationError for an address that is
+    none.
     """
     resolver = Resolver(server, stop)
-    async for result in check_sender(build_sender(config), resolver.find_texts):
-        yield result
+    senders = [build_sender(config.of_company(target.company)) for target in targets]
+    for sender in dict.fromkeys(senders):
+        async for result in check_sender(sender, resolver.find_texts):
+            yield result
+            # Once is enough: it would be so for the next sender too.
+            if is_about_server(result):
+                return
 
 
 def build_sender(config: Config) -> MailSender:
