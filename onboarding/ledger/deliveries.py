@@ -6,6 +6,7 @@ person decides in `operator_actions`, what a mailbox holds in `mailboxes`. Histo
 database itself (`schema`).
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from onboarding.ledger import sql
+from onboarding.ledger import leases, sql
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, Delivery, State
@@ -27,6 +28,8 @@ UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)
 
 RUN_DIED = "the run that was sending it died before the server's answer was recorded"
 """Why a message is in doubt that a dead run was sending."""
+
+_REHEARSAL_DIED = "the rehearsal was interrupted"
 
 MAILED_BY_RINGCENTRAL = "RingCentral has mailed the reader itself"
 """Why a queued message is held back."""
@@ -180,22 +183,58 @@ def release_claims(connection: sa.Connection, holder: str) -> None:
 
 
 def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> int:
-    """Release the messages that a dead run had claimed; those it was sending are in doubt.
+    """Take back what dead holders held, of any session; what they were sending is in doubt.
 
-    Call only while holding the session's lease, or a living run loses its claims. Returns how many
-    are now in doubt. A rehearsal that died is cancelled: a second copy in the tester's own mailbox
-    does no harm, so no person has to decide.
+    Call it while holding the session's lease. Returns how many of the session's messages are now in
+    doubt. A rehearsal that died is cancelled: a second copy in the tester's own mailbox does no
+    harm, so no person has to decide.
     """
-    connection.execute(
-        deliveries.update()
-        .where(deliveries.c.session == session, deliveries.c.state == State.QUEUED, HELD)
-        .values(holder="")
-    )
-    # Before the next statement, which takes every row in `sending`, a rehearsal's too.
-    rehearsed = (deliveries.c.session == session, deliveries.c.state.in_(UNDER_WAY), ~REAL)
-    move(connection, rehearsed, State.CANCELLED, "the rehearsal was interrupted", now)
-    being_sent = (deliveries.c.session == session, deliveries.c.state == State.SENDING)
-    return len(move(connection, being_sent, State.IN_DOUBT, RUN_DIED, now))
+    doubts = recover_dead(connection, now)
+    # What a rehearsal has queued and not claimed: only the holder of this lease may rehearse.
+    waiting = (*is_queued(session, rehearsal=True), deliveries.c.holder == "")
+    move(connection, waiting, State.CANCELLED, _REHEARSAL_DIED, now)
+    return doubts[session]
+
+
+def recover_dead(connection: sa.Connection, now: datetime) -> Counter[int]:
+    """Take back what dead holders held, each holder's rows apart, and count doubts by session."""
+    # Before the leases are read: a holder has its lease before it claims, so a new one is not taken
+    # for dead. `>` and not only `HELD`, so that an index answers.
+    named = sa.select(deliveries.c.holder).distinct().where(HELD, deliveries.c.holder > "")
+    holders = connection.execute(named).scalars().all()
+    doubts: Counter[int] = Counter()
+    if holders:
+        for holder in sorted(leases.remove_dead(connection, holders, now)):
+            doubts.update(_recover_holder(connection, holder, now))
+    return doubts
+
+
+def _recover_holder(connection: sa.Connection, holder: str, now: datetime) -> Sequence[int]:
+    """Take back what one dead holder held. Returns the session of each message in doubt."""
+    held = (deliveries.c.holder == holder, HELD)
+    # First: the others take every row that is left, a rehearsal's too.
+    rehearsed = (*held, deliveries.c.state.in_(UNDER_WAY), ~REAL)
+    move(connection, rehearsed, State.CANCELLED, _REHEARSAL_DIED, now)
+    being_sent = (*held, deliveries.c.state == State.SENDING)
+    in_doubt = connection.execute(sa.select(deliveries.c.session).where(*being_sent))
+    found = in_doubt.scalars().all()
+    move(connection, being_sent, State.IN_DOUBT, RUN_DIED, now)
+    release_claims(connection, holder)
+    return found
+
+
+def list_stalled(connection: sa.Connection, session: int, now: datetime) -> frozenset[int]:
+    """List the ids of a session's messages that a dead holder was sending.
+
+    Only looks: they are in doubt once `recover_dead` has recorded that.
+    """
+    found = connection.execute(
+        sa.select(deliveries.c.id, deliveries.c.holder).where(
+            deliveries.c.session == session, deliveries.c.state == State.SENDING
+        )
+    ).all()
+    living = leases.list_living(connection, now)
+    return frozenset(row.id for row in found if row.holder not in living)
 
 
 def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> int:

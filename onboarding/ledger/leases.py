@@ -1,14 +1,18 @@
-"""Leases: no two runs work on a webinar together, and a dead run's lease can be taken at once.
+"""Leases: no two runs work on a webinar together, and what a dead run held can be taken at once.
 
 A lease identifies its process for certain (machine, process id, start time of that process), so on
 the same machine we know without waiting that a holder is dead. A holder on another machine is
 believed until its lease ends; it renews the lease while it lives. When to take and renew one is
 decided in `pipeline.lease`.
+
+A holder lives as long as it has a lease that counts. So a lease is also its heartbeat: what else
+carries the holder's name (`deliveries.holder`) is its own until then.
 """
 
 import os
 import socket
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -22,7 +26,10 @@ from onboarding.ledger import sql
 from onboarding.ledger.schema import leases
 
 TERM = timedelta(seconds=60)
-"""How long a lease lasts without being renewed; renewed every third of it."""
+"""How long a lease lasts without being renewed."""
+
+HEARTBEAT = timedelta(seconds=10)
+"""How often a lease is renewed: so often that a slow write or two do no harm."""
 
 ENDED_STATES = frozenset("ZX")
 """States of a process that has ended and that its parent has not yet collected (proc(5))."""
@@ -138,6 +145,27 @@ def list_held(connection: sa.Connection, now: datetime) -> dict[str, Lease]:
     return {
         name: lease for name, lease in found.items() if is_alive(lease.holder, lease.until, now)
     }
+
+
+def list_living(connection: sa.Connection, now: datetime) -> frozenset[str]:
+    """List the names of the holders that live."""
+    return frozenset(lease.holder.name for lease in list_held(connection, now).values())
+
+
+def remove_dead(
+    connection: sa.Connection, holders: Collection[str], now: datetime
+) -> frozenset[str]:
+    """Find which of these holders are dead, and remove their leases.
+
+    One that only slept finds its lease gone when it renews it, and stops.
+    """
+    # Locked: one that is just being renewed is read as it is afterwards, or is gone for the holder.
+    query = sa.select(leases).where(leases.c.holder.in_(holders)).with_for_update()
+    found = [_build_lease(row) for row in connection.execute(query)]
+    living = {lease.holder.name for lease in found if is_alive(lease.holder, lease.until, now)}
+    dead = frozenset(holders) - living
+    connection.execute(leases.delete().where(leases.c.holder.in_(dead)))
+    return dead
 
 
 def find_held(connection: sa.Connection, now: datetime) -> Lease | None:

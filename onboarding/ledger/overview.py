@@ -44,6 +44,7 @@ class Troubled(NamedTuple):
     session: int
     key: str
     state: State
+    holder: str
 
 
 class ProblemPlace(NamedTuple):
@@ -66,11 +67,11 @@ def list_troubled(connection: sa.Connection, numbers: Collection[int]) -> Sequen
     # Those too: whether the run that sends them lives is a question that SQL can't answer.
     states = sorted({*NEEDS_A_PERSON, State.SENDING})
     rows = connection.execute(
-        sa.select(deliveries.c.session, deliveries.c.key, deliveries.c.state).where(
-            deliveries.c.session.in_(numbers), deliveries.c.state.in_(states), REAL
-        )
+        sa.select(
+            deliveries.c.session, deliveries.c.key, deliveries.c.state, deliveries.c.holder
+        ).where(deliveries.c.session.in_(numbers), deliveries.c.state.in_(states), REAL)
     )
-    return [Troubled(row.session, row.key, State(row.state)) for row in rows]
+    return [Troubled(row.session, row.key, State(row.state), row.holder) for row in rows]
 
 
 def list_problem_places(

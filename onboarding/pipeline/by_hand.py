@@ -90,7 +90,7 @@ async def lock_webinar(services: Services, target: Target, by: str) -> AsyncIter
         session = await find_seen_session(services, target)
         if session is None or session.run_at is None:
             raise no_run_yet(target.name)
-        # We hold the lease, so what is `sending` belongs to a dead run. Only as `in_doubt` can a
-        # person decide about it; without this they would have to start a run first.
+        # Only as `in_doubt` can a person decide about what a dead run was sending; without this
+        # they would have to start a run first.
         await services.ledger.run(deliveries.recover_stalled, session.id, services.clock.now())
         yield LockedWebinar(services, session.id, by, session.time_zone)

@@ -7,7 +7,7 @@ import email
 import email.message
 import email.policy
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from onboarding.config import Config
-from onboarding.ledger import kept, leases, sessions
+from onboarding.ledger import deliveries, kept, sessions
 from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.settings import ledger_path
@@ -24,7 +24,6 @@ from onboarding.messages.mime import add_calendar
 from onboarding.model.addresses import address_key
 from onboarding.model.foreign_text import clean
 from onboarding.model.ports import Progress
-from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.status import mark_in_doubt, no_run_yet
 from onboarding.pipeline.target import Target
 
@@ -74,20 +73,19 @@ def _load_kept(
     seen = sessions.find(connection, config.account, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
         return None
-    # In a living run `sending` is under way; after a dead one it is in doubt.
-    is_running = leases.is_held(connection, lease_name(server, target.webinar_id), now)
+    stalled = deliveries.list_stalled(connection, seen.id, now)
     messages = kept.list_kept(connection, seen.id, key)
     return KeptForPerson(
-        [clean_kept(message, config, is_running=is_running) for message in messages],
+        [clean_kept(message, config, stalled) for message in messages],
         seen.time_zone,
         kept.count_sent(connection, seen.id, key),
         config.ledger.keep_messages,
     )
 
 
-def clean_kept(message: KeptMessage, config: Config, *, is_running: bool) -> KeptMessage:
-    """Make a kept message fit to be shown. `is_running`: a living run works on its webinar."""
-    record = message.record if is_running else mark_in_doubt(message.record)
+def clean_kept(message: KeptMessage, config: Config, stalled: Collection[int]) -> KeptMessage:
+    """Make a kept message fit to be shown. `stalled` are the ids of what a dead run was sending."""
+    record = mark_in_doubt(message.record, stalled)
     # Cleaned on the way out, too: older versions stored replies as the server sent them.
     reply, reason = clean(record.reply, config.secrets), clean(record.reason, config.secrets)
     return replace(message, record=replace(record, reply=reply, reason=reason))

@@ -91,9 +91,9 @@ async def _renew(services: Services, name: str, lease: HeldLease) -> None:
     """
     kept = True
     while kept:
-        # A third of the term leaves room for a slow write. Not `clock.sleep`, which a signal may
-        # end: the messages in flight need the lease until they are settled.
-        await asyncio.sleep(leases.TERM.total_seconds() / 3)
+        # Not `clock.sleep`, which a signal may end: the messages in flight need the lease until
+        # they are settled.
+        await asyncio.sleep(leases.HEARTBEAT.total_seconds())
         # Before the write, as above: a write that waits must not lengthen the term.
         now = services.clock.instant()
         try:

@@ -152,7 +152,8 @@ def _load_lines(
         },
         overview.list_called_off(connection, numbers),
     )
-    return _add_attention(connection, [known.make_line(target) for target in targets])
+    living = {lease.holder.name for lease in known.held.values()}
+    return _add_attention(connection, [known.make_line(target) for target in targets], living)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +219,15 @@ def _find_pause(on_pause: Mapping[tuple[str, str], Pause], target: Target) -> Pa
     return None
 
 
-def _add_attention(connection: sa.Connection, lines: Sequence[WebinarLine]) -> list[WebinarLine]:
+def _add_attention(
+    connection: sa.Connection, lines: Sequence[WebinarLine], living: Collection[str]
+) -> list[WebinarLine]:
     """Count for each webinar the people who need a person, each once."""
     lines_seen = {line.seen.id: line for line in lines if line.seen}
     people: dict[int, set[str]] = {number: set() for number in lines_seen}
     for message in overview.list_troubled(connection, lines_seen):
         # While its run lives, a message that is being sent is no trouble; after it, it is in doubt.
-        if message.state is not State.SENDING or lines_seen[message.session].at_work is None:
+        if message.state is not State.SENDING or message.holder not in living:
             people[message.session].add(message.key)
     for place in overview.list_problem_places(connection, lines_seen):
         people[place.session].add(_name_place(place))

@@ -5,7 +5,7 @@ Asks only the ledger, and changes nothing in it. For tables, reports and program
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -22,7 +22,6 @@ from onboarding.ledger import (
     call_offs,
     deliveries,
     events,
-    leases,
     pauses,
     registrations,
     sessions,
@@ -40,7 +39,6 @@ from onboarding.model.pauses import Pause
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import CallOff
-from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.schedule import Upcoming, load_upcoming
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -124,8 +122,8 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
     records = deliveries.list_deliveries(connection, seen.id)
     # In the same snapshot as the rows. Else a run that ends in between would leave its `sending`
     # rows looking like those of a dead run.
-    if not leases.is_held(connection, lease_name(server, target.webinar_id), now):
-        records = [mark_in_doubt(record) for record in records]
+    stalled = deliveries.list_stalled(connection, seen.id, now)
+    records = [mark_in_doubt(record, stalled) for record in records]
     problems = sessions.list_problems(connection, seen.id)
     mailed = registrations.list_mailed_by_ringcentral(connection, seen.id)
     return Status(
@@ -176,9 +174,12 @@ def clean_event(event: HistoryEvent, secrets: Secrets) -> HistoryEvent:
     return replace(event, title=printable(event.title), detail=clean(event.detail, secrets))
 
 
-def mark_in_doubt(record: DeliveryRecord) -> DeliveryRecord:
-    """Show what a dead run was sending as in doubt, before the next run records that."""
-    if record.delivery.state is not State.SENDING:
+def mark_in_doubt(record: DeliveryRecord, stalled: Collection[int]) -> DeliveryRecord:
+    """Show what a dead run was sending as in doubt, before the next run records that.
+
+    `stalled` are the ids of these (`ledger.deliveries.list_stalled`).
+    """
+    if record.delivery.id not in stalled:
         return record
     # Only shown so: `status` writes nothing. Recovering needs the lease, which the next run takes.
     delivery = replace(record.delivery, state=State.IN_DOUBT)

@@ -13,7 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from onboarding.config import Config
-from onboarding.ledger import events, kept, leases
+from onboarding.ledger import deliveries, events, kept, leases
 from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.overview import count_panels
 from onboarding.ledger.read_only import read_ledger
@@ -150,13 +150,13 @@ def _load_person(
         return None
     key = address_key(person.email)
     copies = kept.list_kept(connection, seen.id, key)
-    is_running = webinar.at_work is not None
+    stalled = deliveries.list_stalled(connection, seen.id, now)
     return PersonView(
         webinar,
         person,
         code,
         _list_history(connection, config, key, seen),
-        [clean_kept(copy, config, is_running=is_running) for copy in copies],
+        [clean_kept(copy, config, stalled) for copy in copies],
         config.ledger.keep_messages,
     )
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from onboarding.ledger import deliveries, operator_actions
+from onboarding.ledger import deliveries, leases, operator_actions
+from onboarding.ledger.leases import TERM
 from onboarding.ledger.schema import deliveries as table
 from onboarding.model.deliveries import Delivery, Reply, State, Transition
 from onboarding.model.kinds import Kind
@@ -33,6 +35,8 @@ from tests.ledger.making import (
     state_of,
     the_one,
 )
+
+INSTANT = timedelta(microseconds=1)
 
 Act = Callable[[sa.Connection, int, Delivery], object]
 
@@ -418,13 +422,46 @@ def test_take_over_frees_what_was_leased_and_counts_what_came_into_doubt(connect
     ] == [GRACE]
 
 
-def test_take_over_leaves_other_sessions_alone(connection, session_row):
+def test_take_over_is_of_every_session_that_the_dead_run_worked_on(connection, session_row):
+    for row in (session_row, seen(connection, 2)):
+        queue(connection, row, order())
+        sending(connection, claimed(connection, row), RUN, NOW)
+
+    assert deliveries.recover_stalled(connection, session_row, NOW) == 1
+    assert {record.delivery.state for record in deliveries.list_deliveries(connection, 2)} == {
+        State.IN_DOUBT
+    }
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_take_over_leaves_the_messages_of_a_holder_that_lives(connection, session_row, crossed):
+    sender = leases.new_holder()
+    leases.acquire(connection, f"sender {sender.name}", sender, NOW)
     queue(connection, session_row, order())
-    delivery = claimed(connection, session_row)
+    delivery = claimed(connection, session_row, sender.name)
+    if crossed:
+        sending(connection, delivery, sender.name, NOW)
 
-    deliveries.recover_stalled(connection, seen(connection, 2), NOW)
+    assert deliveries.recover_stalled(connection, session_row, NOW) == 0
+    assert deliveries.list_stalled(connection, session_row, NOW) == frozenset()
+    assert sending(connection, delivery, sender.name, NOW) is not crossed
 
-    assert sending(connection, delivery, RUN, NOW)
+
+@pytest.mark.parametrize(("after", "is_dead"), [(TERM - INSTANT, False), (TERM, True)])
+def test_holder_on_another_machine_is_dead_after_its_term_and_can_not_come_back(
+    connection, session_row, after, is_dead
+):
+    sender = leases.Holder("sender-1", "another machine", 4711, "100")
+    leases.acquire(connection, "sender", sender, NOW)
+    queue(connection, session_row, order())
+    sending(connection, claimed(connection, session_row, sender.name), sender.name, NOW)
+
+    stalled = deliveries.list_stalled(connection, session_row, NOW + after)
+
+    assert len(stalled) == is_dead
+    assert deliveries.recover_dead(connection, NOW + after).total() == is_dead
+    assert state_of(connection) is (State.IN_DOUBT if is_dead else State.SENDING)
+    assert leases.renew(connection, "sender", sender, NOW + after) is not is_dead
 
 
 @pytest.mark.parametrize("crossed", [False, True])
