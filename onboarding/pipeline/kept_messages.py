@@ -69,7 +69,6 @@ def read_kept(
 def _load_kept(
     connection: sa.Connection, config: Config, target: Target, key: str, now: datetime
 ) -> KeptForPerson | None:
-    server = config.ringcentral.server
     seen = sessions.find(connection, config.account, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
         return None
