@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import settings
 
+from tests import postgresql
+
 settings.register_profile("onboarding", deadline=timedelta(seconds=10))
 """A deadline for one example that finds a hang, and that a busy machine doesn't miss."""
 
@@ -15,3 +17,12 @@ settings.load_profile("onboarding")
 def anyio_backend() -> str:
     """The program runs on asyncio (aiosmtplib and uvicorn do), so its tests do too."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """A PostgreSQL server of our own, for all tests of one process."""
+    if missing := postgresql.find_missing():
+        pytest.skip(missing)
+    with postgresql.run_server() as server:
+        yield server

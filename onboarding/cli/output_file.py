@@ -25,7 +25,8 @@ def check_output_file(file: Path, config: Config, targets: Iterable[Target]) -> 
         )
     rosters = [target.invitees for target in targets if isinstance(target.invitees, Path)]
     configured = [webinar.invitees for webinar in config.webinars.values()]
-    own = (config.file, ledger_file(config), *config.secret_files, *configured, *rosters)
+    files = (config.file, ledger_file(config), *config.secret_files, *configured, *rosters)
+    own = filter(None, files)
     # Resolved, since a link or `./` may lead to the same file. A roster that was overwritten by its
     # own report is gone: it is a person's only list.
     if file.resolve() in {path.resolve() for path in own}:

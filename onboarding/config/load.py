@@ -238,7 +238,7 @@ def _describe_form(path: tuple[str, ...]) -> str:
         case (*_, "colours", _):
             return "A colour is written as #rrggbb."
         case ("ledger", "database"):
-            return "It is written as sqlite:///FILE.db."
+            return "It is written as sqlite:///FILE.db or postgresql+psycopg://USER@HOST/DATABASE."
     return _describe_name(path)
 
 

@@ -18,7 +18,7 @@ from onboarding.config.companies import Company, NamedBrandSettings, SectionName
 from onboarding.config.console import ConsoleSettings
 from onboarding.errors import ConfigurationError
 from onboarding.inbox.settings import ImapSettings, RepliesSettings, SentSettings
-from onboarding.ledger.settings import SCHEME, LedgerSettings
+from onboarding.ledger.settings import SCHEME, SERVER_SCHEME, LedgerSettings
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.accounts import DEFAULT_ACCOUNT, AccountKey
 from onboarding.model.addresses import encode_domain
@@ -185,6 +185,7 @@ class Config(BaseSettings):
             *chain.from_iterable(
                 (log_in.password, log_in.m365.client_secret) for log_in in self._all_log_ins
             ),
+            self.ledger.password,
             *(user.password_hash for user in self.console.users.values()),
         )
 
@@ -325,6 +326,8 @@ def _resolve_console(folder: Path, console: ConsoleSettings) -> ConsoleSettings:
 
 
 def _resolve_database(folder: Path, database: str) -> str:
+    if database.startswith(SERVER_SCHEME):
+        return database
     # Here and below an absolute path stays as it is: pathlib drops what stands before it.
     return f"{SCHEME}{folder / database.removeprefix(SCHEME)}"
 

@@ -16,12 +16,12 @@ class Program:
     """The program as cron starts it: all paths are absolute, because cron knows no others.
 
     `command` starts it (`/usr/bin/onboarding`, or Python with `-m onboarding`). `config` is
-    config.toml, `ledger` the ledger's file.
+    config.toml, `ledger` the ledger's file (None: it is on a server).
     """
 
     command: tuple[str, ...]
     config: Path
-    ledger: Path
+    ledger: Path | None
 
     @property
     def words(self) -> tuple[str, ...]:

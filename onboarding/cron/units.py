@@ -75,7 +75,8 @@ def _render_credentials(credentials: Mapping[str, Path], comment: str) -> str:
 
 
 def _render_file_limits(program: Program) -> str:
-    folders = dict.fromkeys((program.config.parent, program.ledger.parent))
+    files = filter(None, (program.config, program.ledger))
+    folders = dict.fromkeys(file.parent for file in files)
     paths = " ".join(escape_path(folder) for folder in folders)
     used = (*folders, Path(program.command[0]))
     # With `yes` it could not even read what it works with.

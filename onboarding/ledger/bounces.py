@@ -175,14 +175,16 @@ def record_handled(connection: sa.Connection, session: int, digest: str, now: da
     """
     row = {"digest": digest, "session": session, "at": now}
     stored = insert(handled_replies).values(row).on_conflict_do_nothing()
-    return connection.execute(stored).rowcount == 1
+    is_new = stored.returning(handled_replies.c.digest)
+    return connection.execute(is_new).scalar() is not None
 
 
 def suppress(connection: sa.Connection, email: str, reason: str, now: datetime) -> bool:
     """Let no further message go to an address. False: none goes to it already."""
     row = {"key": address_key(email), "reason": reason, "at": now}
     stored = insert(suppressed_addresses).values(row).on_conflict_do_nothing()
-    return connection.execute(stored).rowcount == 1
+    is_new = stored.returning(suppressed_addresses.c.key)
+    return connection.execute(is_new).scalar() is not None
 
 
 def unsuppress(connection: sa.Connection, emails: Collection[str]) -> list[str]:

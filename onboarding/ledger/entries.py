@@ -77,4 +77,5 @@ def _is_new(connection: sa.Connection, session: int, entry: SkippedEntry, now: d
         "start": entry.start,
         "at": now,
     }
-    return bool(connection.execute(insert(skipped_entries).on_conflict_do_nothing(), row).rowcount)
+    stored = insert(skipped_entries).values(row).on_conflict_do_nothing()
+    return connection.execute(stored.returning(skipped_entries.c.key)).scalar() is not None

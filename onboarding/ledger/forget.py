@@ -170,10 +170,13 @@ def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
 
 @sql.autocommit
 def compact(connection: sa.Connection, items: Collection[None]) -> list[bool]:
-    """Write the whole file again, so that no free page and no log holds what was removed.
+    """Write SQLite's whole file again, so that no free page and no log holds what was removed.
 
     False: another process is reading the ledger, and the old log is still there.
     """
+    if connection.dialect.name != "sqlite":
+        # Its rows are gone for every statement; the server itself uses their room again.
+        return [True for _item in items]
     execute = sql.driver(connection).execute
     # VACUUM refuses to run in a transaction, and itself writes through the log: so the
     # checkpoint comes after it.

@@ -21,9 +21,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError, TryLater
+from onboarding.ledger.databases import BUSY_SECONDS
 from onboarding.ledger.errors import DENIED, as_read_error, result_code
 from onboarding.ledger.migrations import Version, find_version, upgrade
-from onboarding.ledger.store import BUSY_SECONDS, open_engine
+from onboarding.ledger.places import LedgerPlace, ServerPlace
+from onboarding.ledger.postgresql import read_server
+from onboarding.ledger.sqlite import open_engine
 from onboarding.model.ports import Progress
 
 T = TypeVar("T")
@@ -76,14 +79,20 @@ class _Denied(Exception):
 
 
 def read_ledger(
-    path: Path, statement: Callable[[sa.Connection], T], progress: Progress
+    place: LedgerPlace, statement: Callable[[sa.Connection], T], progress: Progress
 ) -> T | None:
     """Run a statement on the ledger as it is now, in one snapshot. None if there is no ledger yet.
 
     `progress` says so if the ledger had to be read without its lock. Raises ConfigurationError if
     it can't be read, is no ledger, or another version's; TryLater if this user can't read its
-    newest part, or if it changes each time.
+    newest part, if it changes each time, or if its server is away.
     """
+    if isinstance(place, ServerPlace):
+        return read_server(place, statement)
+    return _read_file(place, statement, progress)
+
+
+def _read_file(path: Path, statement: Callable[[sa.Connection], T], progress: Progress) -> T | None:
     # SQLite keeps its own files beside the file itself, not beside a link to it.
     file = path.resolve()
     for _ in range(MAX_READS):

@@ -53,6 +53,10 @@ class _Words(NamedTuple):
     """Locks a name until the transaction ends; None: a transaction that writes has all locks."""
     lock_table: str | None
     """The same for a table."""
+    names: str
+    """Lists the names of tables, indexes and triggers."""
+    size: str
+    """Gives the size in bytes."""
 
 
 _WORDS: Mapping[str, _Words] = {
@@ -64,6 +68,8 @@ _WORDS: Mapping[str, _Words] = {
         is_in_transaction=lambda driver: bool(driver.in_transaction),
         lock=None,
         lock_table=None,
+        names="SELECT name FROM sqlite_master",
+        size="SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
     ),
     "postgresql": _Words(
         begin="BEGIN",
@@ -72,6 +78,9 @@ _WORDS: Mapping[str, _Words] = {
         is_in_transaction=lambda driver: bool(driver.info.transaction_status != 0),
         lock="SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
         lock_table="LOCK TABLE {} IN EXCLUSIVE MODE",
+        names="SELECT relname FROM pg_class WHERE pg_table_is_visible(oid)"
+        " UNION ALL SELECT tgname FROM pg_trigger WHERE tgenabled != 'D'",
+        size="SELECT pg_database_size(current_database())",
     ),
 }
 
@@ -122,6 +131,18 @@ def lock_table(connection: sa.Connection, table: sa.Table) -> None:
     """
     if statement := _WORDS[connection.dialect.name].lock_table:
         connection.exec_driver_sql(statement.format(table.name))
+
+
+def list_names(connection: sa.Connection) -> frozenset[str]:
+    """List the names of all tables, indexes and triggers."""
+    found = connection.exec_driver_sql(_WORDS[connection.dialect.name].names)
+    return frozenset(found.scalars())
+
+
+def measure_size(connection: sa.Connection) -> int:
+    """Measure the whole database, in bytes."""
+    found = connection.exec_driver_sql(_WORDS[connection.dialect.name].size)
+    return int(found.scalar_one())
 
 
 def integrity_error(connection: sa.Connection) -> type[Exception]:

@@ -1,32 +1,24 @@
-"""Opens the ledger's file and runs every statement on it, in one writer thread, many to a commit.
+"""Opens the ledger and runs every statement on it, in one writer thread, many to a commit.
 
 A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Statements
 that tasks submit during a commit share the next commit (group commit): one disk flush per group,
-not per message. Once `run` returns, its result is on the disk (WAL, synchronous=FULL). A statement
-that runs for every message takes many items at once (`transitions`), so that a group costs hardly
-more than a single item. The store decides nothing and knows no subject.
+not per message. Once `run` returns, its result is on the disk. A statement that runs for every
+message takes many items at once (`transitions`), so that a group costs hardly more than a single
+item. The store decides nothing, knows no subject, and does not know which database it writes to.
 """
 
 import asyncio
 import contextlib
-import os
 import queue
-import sqlite3
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
-from onboarding.errors import ConfigurationError, OnboardingError
-from onboarding.ledger import sql
-from onboarding.ledger.backups import back_up_before
-from onboarding.ledger.errors import LOCKED, as_write_error, result_code
-from onboarding.ledger.migrations import upgrade
+from onboarding.ledger.databases import BUSY_SECONDS, find_database
+from onboarding.ledger.places import LedgerPlace
 from onboarding.ledger.sql import is_autocommit
 
 P = ParamSpec("P")
@@ -35,18 +27,6 @@ Item = TypeVar("Item")
 
 GROUP = 500
 """The most statements that share a commit, so that none waits long for the others."""
-
-BUSY_SECONDS = 30.0
-"""How long to wait for another process's commit before giving up."""
-
-REOPEN_AFTER = 0.05
-"""Seconds before we try again to open a file that another process is just creating."""
-
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
-"""FULL: a commit is on the disk when it returns, even if the machine loses power right after it.
-
-`secure_delete`: a person who is removed leaves no bytes in the file's free pages.
-"""
 
 Batch = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
 """A statement that takes many items at once and returns a result for each, in their order."""
@@ -70,15 +50,16 @@ _Result = tuple[_Job, Any]
 class Ledger:
     """The open ledger: `await ledger.run(statement, ...)` returns once the statement is durable.
 
-    Use as `async with Ledger(path) as ledger`. Raises ConfigurationError if the file can't be used
-    (damaged, no ledger, read-only), and TryLater if it can't be written just now (disk full, or
-    locked for `patience` seconds): then nothing may be sent, because nothing could be recorded.
+    Use as `async with Ledger(place) as ledger`. Raises ConfigurationError if it can't be used
+    (damaged, no ledger, read-only, a wrong password), and TryLater if it can't be written just now
+    (disk full, locked for `patience` seconds, server away): then nothing may be sent, because
+    nothing could be recorded.
     """
 
-    def __init__(self, path: Path, *, patience: float = BUSY_SECONDS) -> None:
-        self.path = path
-        self._engine = open_engine(path, patience)
-        self._patience = patience
+    def __init__(self, place: LedgerPlace, *, patience: float = BUSY_SECONDS) -> None:
+        self.place = place
+        self._database = find_database(place, patience)
+        self._engine = self._database.engine
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # Daemon: a program that fails before `__aexit__` would wait for this thread for ever.
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
@@ -88,8 +69,7 @@ class Ledger:
         self._open = False
 
     async def __aenter__(self) -> Self:
-        _create_private(self.path)
-        await asyncio.to_thread(self._prepare)
+        await asyncio.to_thread(self._database.prepare)
         self._loop = asyncio.get_running_loop()
         self._thread.start()
         self._open = True
@@ -145,28 +125,6 @@ class Ledger:
         self._jobs.put(_Job(statement, item, future, depends_on))
         return future
 
-    def _prepare(self) -> None:
-        """Open the file and migrate it; try again if another process is just doing so.
-
-        SQLite waits for other processes by itself, but not while a new file is being switched to
-        WAL.
-        """
-        until = time.monotonic() + self._patience
-        while True:
-            try:
-                # One IMMEDIATE transaction: of two new processes, the second finds the tables.
-                with self._engine.begin() as connection:
-                    return upgrade(connection, before=self._back_up)
-            except (DBAPIError, sqlite3.Error, OnboardingError) as error:
-                # The next try gets a new connection: the pragmas that failed run only at its start.
-                self._engine.dispose()
-                if result_code(error) not in LOCKED or time.monotonic() > until:
-                    raise as_write_error(self.path, error) from None
-            time.sleep(REOPEN_AFTER)
-
-    def _back_up(self, revision: str) -> None:
-        back_up_before(self.path.resolve(), revision)
-
     def _work(self) -> None:
         with self._engine.connect() as connection:
             while group := self._next_group():
@@ -199,8 +157,14 @@ class Ledger:
             return [*results, *_execute_jobs(connection, jobs)]
         except BaseException as error:  # noqa: BLE001 -- the job's caller gets it
             # Raised here, it would end the thread, and every later job would wait for ever.
+            if self._database.is_connection_lost(error):
+                # Whether the group was committed is not known. No job of it is tried again: who
+                # waits for it sends nothing, and the next run finds what was written. The next
+                # group gets a new connection, because each of its guards holds for itself.
+                connection.invalidate()
+                return [*results, *(self._fail(job, _Failed(error)) for job in jobs)]
             # A lock is in the way of all jobs: alone, each would wait for it once more.
-            if len(jobs) == 1 or result_code(error) in LOCKED:
+            if len(jobs) == 1 or self._database.is_in_the_way(error):
                 return [*results, *(self._fail(job, _Failed(error)) for job in jobs)]
         # In their order: a job may depend on an earlier one of the same group.
         for job in jobs:
@@ -224,7 +188,7 @@ class Ledger:
             if job.result.cancelled():
                 continue
             if isinstance(result, _Failed):
-                job.result.set_exception(as_write_error(self.path, result.error))
+                job.result.set_exception(self._database.as_write_error(result.error))
             else:
                 job.result.set_result(result)
 
@@ -261,69 +225,3 @@ def _batches(group: Sequence[_Job]) -> Collection[Sequence[_Job]]:
     for job in group:
         batches.setdefault(job.statement, []).append(job)
     return batches.values()
-
-
-def open_engine(path: Path, patience: float) -> sa.Engine:
-    """Open an engine on a file. It waits `patience` seconds for the lock of another process."""
-
-    def connect() -> sqlite3.Connection:
-        # By the path itself: a URL would give a meaning to some of its characters.
-        # `isolation_level=None`: else the driver begins deferred transactions of its own.
-        # `check_same_thread`: one thread opens the file, the writer uses it later; never both.
-        return sqlite3.connect(
-            path, timeout=patience, check_same_thread=False, isolation_level=None
-        )
-
-    engine = sa.create_engine(
-        "sqlite://",
-        creator=connect,
-        # One connection: a second of our own would wait for our own lock, and of `:memory:` each
-        # would be a new, empty database.
-        poolclass=sa.pool.StaticPool,
-        # An error's text would have addresses in it, and may reach a log.
-        hide_parameters=True,
-    )
-
-    @sa.event.listens_for(engine, "connect")
-    def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        sql.begin(connection)
-
-    return engine
-
-
-def _create_private(path: Path) -> None:
-    """Create the file before SQLite does, so that others can't read it, not even for a moment.
-
-    A file that exists is not opened here: closing it again would drop the locks that this process
-    holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
-    """
-    try:
-        # A link that leads nowhere yet is followed, as SQLite would.
-        file = path.resolve()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # SQLite gives `-wal` and `-shm` the mode of this file, so it protects all three.
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        except FileExistsError:
-            _make_private(path)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The ledger {path} can't be opened: {error.strerror}.",
-            hint="Check [ledger] database in config.toml, "
-            "and that this user may write to its folder.",
-        ) from None
-
-
-def _make_private(path: Path) -> None:
-    """Take away what others may do with a ledger that was there before."""
-    if not path.is_file():
-        raise ConfigurationError(
-            f"The ledger {path} is not a file.", hint="Check [ledger] database in config.toml."
-        ) from None
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)

@@ -17,12 +17,12 @@ from onboarding.files.backups import list_copies
 from onboarding.ledger import forget, leases
 from onboarding.ledger.backups import list_backups
 from onboarding.ledger.forget import Forgotten, KnownPerson
-from onboarding.ledger.settings import ledger_path
 from onboarding.model.addresses import address_key
 from onboarding.model.people import Invitee, Roster
 from onboarding.model.sessions import SessionStatus, has_ended
 from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.status import ledger_file
 from onboarding.pipeline.target import Target, find_target
 
 OnRosters = Sequence[tuple[Target, Roster]]
@@ -71,7 +71,8 @@ async def forget_person(services: Services, email: str, rosters: OnRosters) -> F
     removed = await services.ledger.run(work)
     # All of them, without a look inside: any may hold the person. After the transaction, so that a
     # refusal deletes no backup.
-    backups = list(list_backups(ledger_path(services.config.ledger)))
+    file = ledger_file(services.config)
+    backups = list(list_backups(file)) if file else []
     for target, _roster in rosters:
         if isinstance(target.invitees, Path):
             backups += list_copies(target.invitees)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from onboarding.config import Config
 from onboarding.ledger import mailboxes, registrations, roster_rows, sessions
 from onboarding.ledger.read_only import read_ledger
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
@@ -39,7 +39,7 @@ def read_report(
     """
     load = partial(_load_all, config=config, targets=targets, now=now)
     # Without a ledger nothing has been run: the same as a ledger that knows none of the webinars.
-    found = read_ledger(ledger_path(config.ledger), load, progress) or [None] * len(targets)
+    found = read_ledger(find_place(config.ledger), load, progress) or [None] * len(targets)
     known = [hand_off for hand_off in found if hand_off]
     unknown = [target.name for target, hand_off in zip(targets, found, strict=True) if not hand_off]
     if not known:

@@ -18,7 +18,7 @@ from onboarding.config import Config
 from onboarding.ledger import deliveries, kept, sessions
 from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.read_only import read_ledger
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.messages.calendar import fold_line
 from onboarding.messages.mime import add_calendar
 from onboarding.model.addresses import address_key
@@ -60,7 +60,7 @@ def read_kept(
     Raises ConfigurationError before the first run, and what `ledger.read_only.read_ledger` raises.
     """
     load = partial(_load_kept, config=config, target=target, key=address_key(address), now=now)
-    found = read_ledger(ledger_path(config.ledger), load, progress)
+    found = read_ledger(find_place(config.ledger), load, progress)
     if found is None:
         raise no_run_yet(target.name)
     return found

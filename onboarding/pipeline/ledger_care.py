@@ -4,6 +4,7 @@ Needs neither RingCentral nor the mail server, and no lease: a copy and a check 
 run. `check_ledger` changes nothing.
 """
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -14,9 +15,13 @@ import sqlalchemy as sa
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import backups, migrations
+from onboarding.ledger.databases import BUSY_SECONDS
+from onboarding.ledger.places import LedgerPlace, ServerPlace
+from onboarding.ledger.postgresql import upgrade_server
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.schema import metadata
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
+from onboarding.ledger.sql import list_names, measure_size
 from onboarding.ledger.store import Ledger
 from onboarding.model.checks import CheckResult
 from onboarding.model.ports import Progress
@@ -34,10 +39,10 @@ def check_ledger(config: Config, progress: Progress) -> list[CheckResult]:
 
     An older version's ledger is checked in the copy in memory that is read instead.
     """
-    path = ledger_path(config.ledger)
-    found = read_ledger(path, partial(_find_results, path=path), progress)
+    place = find_place(config.ledger)
+    found = read_ledger(place, partial(_find_results, place=place), progress)
     if found is None:
-        raise _missing_error(path)
+        raise _missing_error(place)
     return found
 
 
@@ -47,8 +52,14 @@ def back_up_ledger(config: Config, target: Path | None, now: datetime) -> Path:
     Raises ConfigurationError if there is no ledger or the file exists, TryLater if it can't be
     written.
     """
+    place = find_place(config.ledger)
+    if isinstance(place, ServerPlace):
+        raise ConfigurationError(
+            f"The ledger {place} is on a PostgreSQL server.",
+            hint="Copy it with PostgreSQL's own program: pg_dump.",
+        )
     # Resolved, since SQLite keeps its log beside the real file, and not beside a link to it.
-    path = ledger_path(config.ledger).resolve()
+    path = place.resolve()
     if not path.exists():
         raise _missing_error(path)
     # No colons, which some file systems refuse. In UTC, so that names sort by age across clock
@@ -75,24 +86,30 @@ async def upgrade_ledger(config: Config) -> None:
 
     Raises ConfigurationError if there is none, and what `ledger.store.Ledger` raises.
     """
-    path = ledger_path(config.ledger)
-    if not path.exists():
-        raise _missing_error(path)
+    place = find_place(config.ledger)
+    if isinstance(place, ServerPlace):
+        # No run does it: several machines may be at work, of two versions.
+        await asyncio.to_thread(upgrade_server, place, BUSY_SECONDS)
+        return
+    if not place.exists():
+        raise _missing_error(place)
     # Opening it migrates it, with the copy before that: one way for this command and for a run.
-    async with Ledger(path):
+    async with Ledger(place):
         pass
 
 
-def _missing_error(path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        f"There is no ledger at {path} yet.", hint="The first `onboarding run` makes it."
-    )
+def _missing_error(place: LedgerPlace) -> ConfigurationError:
+    is_server = isinstance(place, ServerPlace)
+    command = "`onboarding db upgrade`" if is_server else "The first `onboarding run`"
+    return ConfigurationError(f"There is no ledger at {place} yet.", hint=f"{command} makes it.")
 
 
-def _find_results(connection: sa.Connection, path: Path) -> list[CheckResult]:
-    faults = list(_find_faults(connection))
-    size = f"{path.stat().st_size / 1_000_000:.1f} MB"
-    version = CheckResult("version", ok=True, detail=f"{migrations.HEAD}, {path}, {size}")
+def _find_results(connection: sa.Connection, place: LedgerPlace) -> list[CheckResult]:
+    is_server = isinstance(place, ServerPlace)
+    damages = [] if is_server else list(_find_damages(connection))
+    faults = [*damages, *_find_missing(connection)]
+    size = f"{measure_size(connection) / 1_000_000:.1f} MB"
+    version = CheckResult("version", ok=True, detail=f"{migrations.HEAD}, {place}, {size}")
     if not faults:
         return [version, CheckResult("file", ok=True, detail="whole, with all tables and history")]
     return [
@@ -101,8 +118,8 @@ def _find_results(connection: sa.Connection, path: Path) -> list[CheckResult]:
     ]
 
 
-def _find_faults(connection: sa.Connection) -> Iterator[str]:
-    """Yield what is wrong with the file, in words."""
+def _find_damages(connection: sa.Connection) -> Iterator[str]:
+    """Yield what is wrong with an SQLite file, in words."""
     # A file that is badly damaged has thousands of faults; 20 are enough to know that it is.
     for (message,) in connection.exec_driver_sql("PRAGMA integrity_check(20)").all():
         if message != "ok":
@@ -110,7 +127,11 @@ def _find_faults(connection: sa.Connection) -> Iterator[str]:
     # `integrity_check` does not look at foreign keys (https://sqlite.org/pragma.html).
     for table, *_rest in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
         yield f"A row of {table} belongs to a row that is gone."
-    names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+
+
+def _find_missing(connection: sa.Connection) -> Iterator[str]:
+    """Yield which table, index or trigger is missing, in words."""
+    names = list_names(connection)
     # Unique indexes are part of the promise: they refuse a second message to a mailbox under way.
     indexes = {index.name for table in metadata.tables.values() for index in table.indexes}
     for missing in sorted({*metadata.tables, *map(str, indexes), *TRIGGERS} - names):

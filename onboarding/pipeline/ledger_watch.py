@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from onboarding.config import Config
-from onboarding.ledger.changes import NO_LEDGER, LedgerChanges
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.changes import NO_LEDGER, LedgerVersion, watch_changes
+from onboarding.ledger.settings import find_place
 
 LOOK_EVERY = 0.5
 """Seconds between two looks: for a person who watches that is at once."""
@@ -32,7 +32,7 @@ class LedgerWatch:
         self, config: Config, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         self.tick = 0
-        self._changes = LedgerChanges(ledger_path(config.ledger))
+        self._changes = watch_changes(find_place(config.ledger))
         self._sleep = sleep
         self._changed = asyncio.Condition()
         self._starting = asyncio.Lock()
@@ -89,6 +89,6 @@ class LedgerWatch:
             # While it is open, SQLite keeps its files beside the ledger.
             self._changes.close()
 
-    async def _find_version(self) -> tuple[int, int, int]:
+    async def _find_version(self) -> LedgerVersion:
         # In a thread: a network drive may take its time.
         return await asyncio.to_thread(self._changes.find_version)

@@ -19,7 +19,7 @@ from onboarding.ledger.leases import Lease
 from onboarding.ledger.overview import Panel, ProblemPlace
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.model.accounts import AccountKey
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
@@ -117,7 +117,7 @@ def read_overview(
     Those that are over come last. Raises what `ledger.read_only.read_ledger` raises.
     """
     load = partial(_load_overview, config=config, targets=targets, query=query, now=now)
-    found = read_ledger(ledger_path(config.ledger), load, progress)
+    found = read_ledger(find_place(config.ledger), load, progress)
     return found or _choose_page([WebinarLine(target) for target in targets], query)
 
 

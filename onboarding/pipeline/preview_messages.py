@@ -19,7 +19,7 @@ from onboarding.config import Config
 from onboarding.ledger import cache, sessions
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.accounts import AccountKey
@@ -88,7 +88,7 @@ def read_known_facts(config: Config, target: Target, progress: Progress) -> Know
     Raises what `ledger.read_only.read_ledger` raises.
     """
     load = partial(_load_facts, account=config.account, target=target)
-    return read_ledger(ledger_path(config.ledger), load, progress) or KnownFacts()
+    return read_ledger(find_place(config.ledger), load, progress) or KnownFacts()
 
 
 def _load_facts(connection: sa.Connection, account: AccountKey, target: Target) -> KnownFacts:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from onboarding.config import Config
 from onboarding.interrupt import stop_error, wait_unless_stopped
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
@@ -88,7 +88,7 @@ async def open_services(
     stop = stop or asyncio.Event()
     # The ledger is opened first and closed last: the last outcomes of the mail connections, and the
     # limits that RingCentral's last answers name, still have to be written.
-    async with Ledger(ledger_path(config.ledger)) as ledger:
+    async with Ledger(find_place(config.ledger)) as ledger:
         tokens = TokenStore()
         async with _open_clients(config, ledger, progress, clock, stop, tokens) as services:
             yield services

@@ -29,7 +29,7 @@ from onboarding.ledger import (
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.model.addresses import address_key
 from onboarding.model.answers import PersonAnswer
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
@@ -107,7 +107,7 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
     """
     load = partial(load_status, config=config, target=target, now=now)
     # In a thread: it reads files and may wait for SQLite's lock, which would stop the event loop.
-    found = await asyncio.to_thread(read_ledger, ledger_path(config.ledger), load, progress)
+    found = await asyncio.to_thread(read_ledger, find_place(config.ledger), load, progress)
     return found or Status(target.name, target.webinar_id, None, (), ())
 
 
@@ -204,9 +204,10 @@ def no_run_yet(name: str) -> ConfigurationError:
     return ConfigurationError(f"{name} has had no run yet.", hint=f"`onboarding run {name}` first.")
 
 
-def ledger_file(config: Config) -> Path:
-    """Where the configured ledger is."""
-    return ledger_path(config.ledger)
+def ledger_file(config: Config) -> Path | None:
+    """The configured ledger's file; None for one on a server."""
+    place = find_place(config.ledger)
+    return place if isinstance(place, Path) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,5 +246,5 @@ def read_history(config: Config, email: str, progress: Progress) -> Sequence[His
     """
     load = partial(events.list_events, key=address_key(email))
     # No ledger is no error here: nothing happened to the address, and that is an answer.
-    found = read_ledger(ledger_path(config.ledger), load, progress) or []
+    found = read_ledger(find_place(config.ledger), load, progress) or []
     return [clean_event(event, config.secrets) for event in found]

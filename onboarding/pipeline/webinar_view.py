@@ -18,7 +18,7 @@ from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.overview import count_panels
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.model.addresses import address_key
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import SessionKey, has_ended
@@ -102,7 +102,7 @@ def person_code(session: SessionKey, email: str) -> str:
 def read_webinar(config: Config, target: Target, now: datetime, progress: Progress) -> WebinarView:
     """Read one webinar. Raises what `ledger.read_only.read_ledger` raises."""
     load = partial(_load_webinar, config=config, target=target, now=now)
-    found = read_ledger(ledger_path(config.ledger), load, progress)
+    found = read_ledger(find_place(config.ledger), load, progress)
     # No ledger yet is the same as one that knows nothing of this webinar.
     unseen = Status(target.name, target.webinar_id, None, (), ())
     return found or WebinarView(target, unseen, None, WebinarPanel(), None, now)
@@ -116,7 +116,7 @@ def read_person(
     Raises what `ledger.read_only.read_ledger` raises.
     """
     load = partial(_load_person, config=config, target=target, code=code, now=now)
-    return read_ledger(ledger_path(config.ledger), load, progress)
+    return read_ledger(find_place(config.ledger), load, progress)
 
 
 def _load_webinar(

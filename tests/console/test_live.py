@@ -10,8 +10,8 @@ import pytest
 
 from onboarding.console.live import find_news, find_version
 from onboarding.console.live_parts import LiveParts
-from onboarding.ledger.changes import NO_LEDGER, LedgerChanges
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.changes import NO_LEDGER, watch_changes
+from onboarding.ledger.settings import find_place
 from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.services import Clock
 from tests.console.serving import serve_on
@@ -82,7 +82,7 @@ async def test_ledger_that_can_not_be_read_is_said_and_the_page_stays(tmp_path):
     async with stage(tmp_path, [HOST]) as scene:
         await scene.run()
         async with serve_on(scene) as served, served.client() as browser:
-            file = ledger_path(scene.config.ledger)
+            file = find_place(scene.config.ledger)
             file.rename(file.with_suffix(".away"))
             file.mkdir()
             async with browser.stream("GET", "/stream?seen=old") as answer:
@@ -131,7 +131,7 @@ async def test_page_that_many_look_at_is_rendered_once_a_tick(tmp_path):
 
 async def test_version_changes_with_each_write_of_another_connection(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1)]) as scene:
-        changes = LedgerChanges(ledger_path(scene.config.ledger))
+        changes = watch_changes(find_place(scene.config.ledger))
         before = changes.find_version()
         await scene.run()
         first, again = changes.find_version(), changes.find_version()
@@ -147,8 +147,8 @@ async def test_version_changes_with_each_write_of_another_connection(tmp_path):
 async def test_version_changes_with_the_file(tmp_path):
     async with stage(tmp_path, [HOST]) as scene:
         await scene.run()
-        file = ledger_path(scene.config.ledger)
-        changes = LedgerChanges(file)
+        file = find_place(scene.config.ledger)
+        changes = watch_changes(file)
         first = changes.find_version()
         copy = file.with_suffix(".copy")
         copy.write_bytes(file.read_bytes())
@@ -183,7 +183,7 @@ async def test_watch_looks_less_often_when_pages_take_long(tmp_path):
 async def test_watch_closes_the_ledger_without_followers(tmp_path):
     async with stage(tmp_path, [HOST]) as scene:
         await scene.run()
-        file = ledger_path(scene.config.ledger)
+        file = find_place(scene.config.ledger)
         turns: asyncio.Queue[None] = asyncio.Queue()
 
         async def sleep(_seconds: float) -> None:

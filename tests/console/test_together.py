@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from onboarding.cli.terminal import NoProgress
 from onboarding.ledger.events import WHOLE_SESSION, list_events
 from onboarding.ledger.read_only import read_ledger
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.pipeline import run
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.run_values import PreparedRun
@@ -236,7 +236,7 @@ def check(scene: Scene) -> None:
 
 def count_agreements(scene: Stage) -> Counter[str]:
     """Who agreed to a run, by the history."""
-    path = ledger_path(scene.config.ledger)
+    path = find_place(scene.config.ledger)
     found = read_ledger(path, lambda c: list_events(c, WHOLE_SESSION), NoProgress()) or []
     agreed = [event.detail for event in found if event.what == "run"]
     return Counter(detail.removeprefix("by ").partition(":")[0] for detail in agreed)

@@ -10,9 +10,10 @@ from alembic.config import Config
 
 from onboarding.ledger import deliveries, mailboxes, migrations, sessions, transitions
 from onboarding.ledger.deliveries import NewDelivery
+from onboarding.ledger.places import LedgerPlace
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
-from onboarding.ledger.store import open_engine
+from onboarding.ledger.sqlite import open_engine
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, Mailbox, Reply, State, Transition
 from onboarding.model.kinds import Kind
@@ -26,6 +27,11 @@ LATE = START + timedelta(hours=1)
 ADA, GRACE, LIN = "Ada@example.com", "grace@example.com", "lin@example.com"
 RUN = "run-1"
 TAKEN = Reply(250, "2.0.0 queued as 4ABC", "2.0.0", "4ABC")
+
+
+def as_setting(place: LedgerPlace) -> str:
+    """The place as `[ledger] database` names it."""
+    return f"sqlite:///{place}" if isinstance(place, Path) else str(place)
 
 
 def session(number: int = 1, start: datetime = START) -> Session:

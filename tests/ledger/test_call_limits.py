@@ -13,7 +13,7 @@ from onboarding.ledger.rate_limits import reserve_call, update_limit
 from onboarding.ledger.schema import limits
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import RateLimitStatus
-from tests.ledger.making import NOW
+from tests.ledger.making import NOW, as_setting
 
 WINDOW = timedelta(seconds=60)
 FREE = timedelta()
@@ -221,13 +221,13 @@ def test_who_waits_as_told_gets_in(connection, gaps, most):
 RESERVE = """
 import asyncio, sys
 from datetime import datetime
-from pathlib import Path
 from onboarding.ledger.rate_limits import reserve_call
+from onboarding.ledger.settings import LedgerSettings, find_place
 from onboarding.ledger.store import Ledger
 
 async def main():
     now = datetime.fromisoformat(sys.argv[2])
-    async with Ledger(Path(sys.argv[1])) as ledger:
+    async with Ledger(find_place(LedgerSettings(database=sys.argv[1]))) as ledger:
         waits = [await ledger.run(reserve_call, "Heavy", 10, now) for _ in range(20)]
     print(sum(not wait for wait in waits))
 
@@ -236,9 +236,9 @@ asyncio.run(main())
 
 
 @pytest.mark.anyio
-async def test_processes_that_share_a_ledger_share_the_limit(database):
-    async with Ledger(database):
-        command = [sys.executable, "-c", RESERVE, database, NOW.isoformat()]
+async def test_processes_that_share_a_ledger_share_the_limit(place):
+    async with Ledger(place):
+        command = [sys.executable, "-c", RESERVE, as_setting(place), NOW.isoformat()]
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]  # noqa: ASYNC220 -- they run while we only wait for them
         granted = [int(process.communicate()[0]) for process in running]
 

@@ -125,8 +125,8 @@ def test_parts_that_are_shared_are_stored_once_and_go_with_the_last_message(conn
 
 
 @pytest.mark.anyio
-async def test_group_keeps_the_copies_of_those_that_are_sent_and_no_other(database):
-    async with Ledger(database) as ledger:
+async def test_group_keeps_the_copies_of_those_that_are_sent_and_no_other(place):
+    async with Ledger(place) as ledger:
         session_row = await ledger.run(seen)
         await ledger.run(
             queue, session_row, *(order(f"p{number}@example.com") for number in range(3))

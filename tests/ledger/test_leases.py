@@ -6,15 +6,15 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import psutil
 import pytest
 
 from onboarding.ledger import leases
 from onboarding.ledger.leases import TERM, Holder, new_holder
+from onboarding.ledger.places import LedgerPlace
 from onboarding.ledger.store import Ledger
-from tests.ledger.making import NOW
+from tests.ledger.making import NOW, as_setting
 
 ELSEWHERE = Holder("run-1", "another machine", 4711, "100")
 INSTANT = timedelta(microseconds=1)
@@ -22,12 +22,12 @@ INSTANT = timedelta(microseconds=1)
 HOLD = """
 import asyncio, sys
 from datetime import datetime
-from pathlib import Path
 from onboarding.ledger import leases
+from onboarding.ledger.settings import LedgerSettings, find_place
 from onboarding.ledger.store import Ledger
 
 async def main():
-    async with Ledger(Path(sys.argv[1])) as ledger:
+    async with Ledger(find_place(LedgerSettings(database=sys.argv[1]))) as ledger:
         now = datetime.fromisoformat(sys.argv[2])
         print(await ledger.run(leases.acquire, "webinar", leases.new_holder(), now), flush=True)
         sys.stdin.read()
@@ -37,10 +37,10 @@ asyncio.run(main())
 
 
 @contextmanager
-def another_run(database: Path):
+def another_run(place: LedgerPlace):
     """Another process that holds the lease until it is killed."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, database, NOW.isoformat()],
+        [sys.executable, "-c", HOLD, as_setting(place), NOW.isoformat()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -56,25 +56,25 @@ def _kill(process: subprocess.Popen, *, cleared_away: bool) -> None:
     os.waitid(os.P_PID, process.pid, os.WEXITED | (0 if cleared_away else os.WNOWAIT))
 
 
-async def _acquire(database: Path, now=NOW) -> leases.Lease | None:
-    async with Ledger(database) as ledger:
+async def _acquire(place: LedgerPlace, now=NOW) -> leases.Lease | None:
+    async with Ledger(place) as ledger:
         return await ledger.run(leases.acquire, "webinar", new_holder(), now)
 
 
 @pytest.mark.anyio
-async def test_living_run_in_another_process_is_not_taken_over_even_after_its_term(database):
-    with another_run(database) as process:
-        other = await _acquire(database, NOW + 2 * TERM)
+async def test_living_run_in_another_process_is_not_taken_over_even_after_its_term(place):
+    with another_run(place) as process:
+        other = await _acquire(place, NOW + 2 * TERM)
 
     assert other.holder.pid == process.pid
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("cleared_away", [True, False], ids=["cleared away", "still a zombie"])
-async def test_killed_run_is_taken_over_at_once(database, cleared_away):
-    with another_run(database) as process:
+async def test_killed_run_is_taken_over_at_once(place, cleared_away):
+    with another_run(place) as process:
         _kill(process, cleared_away=cleared_away)
-        assert await _acquire(database, NOW + INSTANT) is None
+        assert await _acquire(place, NOW + INSTANT) is None
 
 
 def test_free_lease_is_taken_and_refused_to_the_next_run(connection):

@@ -9,6 +9,7 @@ from onboarding.ledger import (
     registrations,
     replacements,
 )
+from onboarding.ledger.schema import deliveries
 from onboarding.model.deliveries import State, Transition
 from onboarding.model.kinds import Kind
 from onboarding.model.registrations import Standing
@@ -141,7 +142,7 @@ def test_retry_queues_only_cancellations_of_a_session_that_is_called_off(
     connection, session_row, kind, state
 ):
     offered(connection, session_row, REJECTED)
-    connection.exec_driver_sql("UPDATE deliveries SET kind = ?", (kind,))
+    connection.execute(deliveries.update().values(kind=kind))
     call_offs.record_call_off(connection, session_row, "Mia", NOW)
 
     operator_actions.retry_unsent(connection, session_row, [ADA], "Mia", NOW)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from onboarding.errors import ConfigurationError
-from onboarding.ledger.settings import SCHEME, LedgerSettings, former_paths, ledger_path
+from onboarding.ledger.settings import SCHEME, LedgerSettings, find_place, former_paths
 from onboarding.ledger.store import Ledger
 from tests.ledger.writing import note, noted
 
@@ -32,7 +32,7 @@ def settings(path: Path) -> LedgerSettings:
 @pytest.mark.parametrize("name", NAMES)
 async def test_ledger_lies_at_the_path_as_written(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)  # what is written into the working directory is seen below
-    path = ledger_path(settings(tmp_path / name / f"{name}.db"))
+    path = find_place(settings(tmp_path / name / f"{name}.db"))
 
     async with Ledger(path) as ledger:
         await ledger.run(note, 1)
@@ -73,7 +73,7 @@ async def test_ledger_at_the_place_of_older_versions_stops_the_command(
             pass
 
     with pytest.raises(ConfigurationError) as caught:
-        ledger_path(settings(tmp_path / written))
+        find_place(settings(tmp_path / written))
 
     assert caught.value.message == (
         f"The ledger is at {tmp_path / former}, where older versions looked for it. "
@@ -87,7 +87,7 @@ async def test_ledger_that_was_moved_to_its_place_is_used(tmp_path):
         await ledger.run(note, 1)
     (tmp_path / "My Webinars").rename(tmp_path / "My%20Webinars")
 
-    async with Ledger(ledger_path(settings(tmp_path / "My%20Webinars" / "o.db"))) as ledger:
+    async with Ledger(find_place(settings(tmp_path / "My%20Webinars" / "o.db"))) as ledger:
         assert await ledger.run(noted) == [1]
 
 
@@ -114,4 +114,4 @@ async def test_what_is_no_other_ledger_at_the_former_place_is_left_alone(tmp_pat
         pass
     make(tmp_path / "wo")
 
-    assert ledger_path(settings(path)) == path
+    assert find_place(settings(path)) == path

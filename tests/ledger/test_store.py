@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from onboarding.ledger import sessions
-from onboarding.ledger.store import GROUP, Ledger, _create_private
+from onboarding.ledger.sqlite import _create_private
+from onboarding.ledger.store import GROUP, Ledger
 from tests.ledger.making import NOW
 from tests.ledger.writing import Held, Odd, counted, fail, grouped, note, noted
 
@@ -136,16 +137,16 @@ async def test_file_that_another_process_is_just_making_is_waited_for(database, 
 # --- grouping -------------------------------------------------------------------------------------
 
 
-async def test_statements_handed_in_meanwhile_share_one_commit(database):
-    async with Ledger(database) as ledger:
+async def test_statements_handed_in_meanwhile_share_one_commit(place):
+    async with Ledger(place) as ledger:
         made = counted(ledger, "commit")
         results = await grouped(ledger, *((note, number) for number in range(50)))
 
     assert (results, len(made)) == (list(range(50)), 2)
 
 
-async def test_group_is_bounded(database):
-    async with Ledger(database) as ledger:
+async def test_group_is_bounded(place):
+    async with Ledger(place) as ledger:
         made = counted(ledger, "commit")
         await grouped(ledger, *((note, number) for number in range(GROUP + 1)))
 
@@ -157,8 +158,8 @@ async def test_group_is_bounded(database):
     [KeyError("oops"), ValueError("oops"), Odd("oops")],
     ids=lambda error: type(error).__name__,
 )
-async def test_error_of_one_statement_reaches_its_caller_and_nobody_else(database, error):
-    async with Ledger(database) as ledger:
+async def test_error_of_one_statement_reaches_its_caller_and_nobody_else(place, error):
+    async with Ledger(place) as ledger:
         results = await grouped(ledger, (note, 1), (fail, error), (note, 2))
 
         assert results == [1, error, 2]
@@ -173,8 +174,8 @@ def noting(connection, numbers):
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_what_comes_after_a_failed_one_is_not_written(database, together):
-    async with Ledger(database) as ledger:
+async def test_what_comes_after_a_failed_one_is_not_written(place, together):
+    async with Ledger(place) as ledger:
         async with Held(ledger) if together else nullcontext():
             first = ledger.submit(noting, -1)
             if not together:
@@ -192,8 +193,8 @@ async def test_what_comes_after_a_failed_one_is_not_written(database, together):
         assert await ledger.run(noted) == [4]
 
 
-async def test_what_comes_after_shares_the_commit(database):
-    async with Ledger(database) as ledger:
+async def test_what_comes_after_shares_the_commit(place):
+    async with Ledger(place) as ledger:
         made = counted(ledger, "commit")
         async with Held(ledger):
             first = ledger.submit(noting, 1)
@@ -203,30 +204,30 @@ async def test_what_comes_after_shares_the_commit(database):
         assert (len(made), await ledger.run(noted)) == (2, [1, 2])
 
 
-async def test_statement_that_ran_out_of_an_iterator_keeps_nobody_waiting(database):
-    async with Ledger(database) as ledger:
+async def test_statement_that_ran_out_of_an_iterator_keeps_nobody_waiting(place):
+    async with Ledger(place) as ledger:
         results = await grouped(ledger, (note, 1), (fail, StopIteration()), (note, 2))
 
     assert (results[0], type(results[1]), results[2]) == (1, RuntimeError, 2)
 
 
-async def test_broken_rule_of_the_database_reaches_its_caller_and_nobody_else(database):
-    async with Ledger(database) as ledger:
+async def test_broken_rule_of_the_database_reaches_its_caller_and_nobody_else(place):
+    async with Ledger(place) as ledger:
         results = await grouped(ledger, (note, 1), (note, 1), (note, 2))
 
         assert (results[0], type(results[1]), results[2]) == (1, IntegrityError, 2)
         assert await ledger.run(noted) == [1, 2]
 
 
-async def test_naive_time_reaches_its_caller(database):
-    async with Ledger(database) as ledger:
+async def test_naive_time_reaches_its_caller(place):
+    async with Ledger(place) as ledger:
         with pytest.raises(StatementError, match="without zone"):
             await ledger.run(sessions.remove_ended, NOW.replace(tzinfo=None))
         assert await ledger.run(note, 1) == 1
 
 
-async def test_statement_of_a_cancelled_task_is_carried_out(database):
-    async with Ledger(database) as ledger:
+async def test_statement_of_a_cancelled_task_is_carried_out(place):
+    async with Ledger(place) as ledger:
         async with Held(ledger):
             task = asyncio.create_task(ledger.run(note, 1))
             await anyio.lowlevel.checkpoint()
@@ -236,18 +237,18 @@ async def test_statement_of_a_cancelled_task_is_carried_out(database):
         assert await ledger.run(noted) == [1]
 
 
-async def test_closing_carries_out_what_was_handed_in(database):
-    async with Ledger(database) as ledger:
+async def test_closing_carries_out_what_was_handed_in(place):
+    async with Ledger(place) as ledger:
         tasks = [asyncio.create_task(ledger.run(note, number)) for number in range(20)]
         await anyio.lowlevel.checkpoint()
 
     assert await asyncio.gather(*tasks) == list(range(20))
 
 
-async def test_closing_in_a_cancelled_scope_carries_out_what_was_handed_in(database):
+async def test_closing_in_a_cancelled_scope_carries_out_what_was_handed_in(place):
     many = range(4 * GROUP)
     with anyio.CancelScope() as scope:
-        async with Ledger(database) as ledger:
+        async with Ledger(place) as ledger:
             tasks = [asyncio.create_task(ledger.run(note, number)) for number in many]
             await anyio.lowlevel.checkpoint()
             scope.cancel()
@@ -257,8 +258,8 @@ async def test_closing_in_a_cancelled_scope_carries_out_what_was_handed_in(datab
     assert await asyncio.gather(*tasks) == list(many)
 
 
-async def test_closed_ledger_refuses_instead_of_waiting_for_ever(database):
-    async with Ledger(database) as ledger:
+async def test_closed_ledger_refuses_instead_of_waiting_for_ever(place):
+    async with Ledger(place) as ledger:
         pass
 
     with pytest.raises(RuntimeError, match="not open"):

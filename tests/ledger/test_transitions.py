@@ -54,9 +54,13 @@ def _recordings(leased: list[Delivery]) -> list[TransitionWrite]:
 
 def _rows(connection: sa.Connection) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Every delivery, and what history says of each, in order."""
-    written = sa.select(history.c.delivery, history.c.at, history.c.what, history.c.detail)
+    # Without numbers, which a rolled back transaction uses up on PostgreSQL.
+    written = sa.select(table.c.email, history.c.at, history.c.what, history.c.detail).join(
+        table, table.c.id == history.c.delivery
+    )
+    columns = [column for column in table.c if column.name not in {"id", "session"}]
     return (
-        [tuple(row) for row in connection.execute(sa.select(table).order_by(table.c.id))],
+        [tuple(row) for row in connection.execute(sa.select(*columns).order_by(table.c.id))],
         [
             tuple(row)
             for row in connection.execute(written.order_by(history.c.delivery, history.c.id))
@@ -82,7 +86,7 @@ def test_group_leaves_the_same_rows_as_one_by_one(memory, rehearsal_to):
             transaction.rollback()
 
     assert left[0] == left[1]
-    assert [row[0] for row in left[0][0]] == [1, 2, 3, 4, 5]
+    assert len(left[0][0]) == PEOPLE
 
 
 def test_several_of_whom_one_may_not_move_are_refused_together(connection):
@@ -91,7 +95,7 @@ def test_several_of_whom_one_may_not_move_are_refused_together(connection):
 
     before = _rows(connection)
 
-    with pytest.raises(GuardFailed):
+    with pytest.raises(GuardFailed), connection.begin_nested():
         write_transitions(
             connection,
             [
@@ -132,8 +136,8 @@ def test_delivery_that_is_forgotten_takes_no_other_along(connection):
 
 
 @pytest.mark.anyio
-async def test_two_moves_of_one_delivery_that_share_a_group_are_made_in_order(database):
-    async with Ledger(database) as ledger:
+async def test_two_moves_of_one_delivery_that_share_a_group_are_made_in_order(place):
+    async with Ledger(place) as ledger:
         first, *_ = await ledger.run(_queued)
 
         made = await _moved(
@@ -187,8 +191,8 @@ async def test_group_shares_one_commit_and_one_statement(database):
 
 
 @pytest.mark.anyio
-async def test_move_that_is_too_late_fails_alone_and_the_others_are_made(database):
-    async with Ledger(database) as ledger:
+async def test_move_that_is_too_late_fails_alone_and_the_others_are_made(place):
+    async with Ledger(place) as ledger:
         leased = await ledger.run(_queued)
         lost = leased[2]
         await ledger.run(
@@ -209,8 +213,8 @@ async def test_move_that_is_too_late_fails_alone_and_the_others_are_made(databas
 
 
 @pytest.mark.anyio
-async def test_what_is_handed_in_is_written_in_order_though_no_task_waits(database):
-    async with Ledger(database) as ledger:
+async def test_what_is_handed_in_is_written_in_order_though_no_task_waits(place):
+    async with Ledger(place) as ledger:
         leased = await ledger.run(_queued)
         crossing = [
             ledger.submit(write_transitions, transitions.start_sending(delivery, RUN, NOW))
@@ -224,8 +228,8 @@ async def test_what_is_handed_in_is_written_in_order_though_no_task_waits(databa
 
 
 @pytest.mark.anyio
-async def test_closed_ledger_takes_nothing_in(database):
-    async with Ledger(database) as ledger:
+async def test_closed_ledger_takes_nothing_in(place):
+    async with Ledger(place) as ledger:
         leased = await ledger.run(_queued)
 
     with pytest.raises(RuntimeError, match="not open"):

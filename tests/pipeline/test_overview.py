@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from onboarding.cli.terminal import NoProgress
 from onboarding.errors import OnboardingError
 from onboarding.ledger.overview import Panel
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.overview import (
     WEBINARS_ON_A_PAGE,
@@ -52,7 +52,7 @@ async def test_without_a_ledger_every_webinar_is_listed_as_not_seen(tmp_path):
         assert names(found) == [NAME, "launch2", "launch3"]
         assert [line.seen for line in found.lines] == [None] * 3
         assert found.counts == {Show.ALL: 3, Show.ATTENTION: 0, Show.AHEAD: 3, Show.OVER: 0}
-        assert not ledger_path(scene.config.ledger).exists()
+        assert not find_place(scene.config.ledger).exists()
 
 
 async def test_webinar_with_a_run_has_its_title_and_its_panel(tmp_path):
@@ -94,7 +94,7 @@ async def test_soonest_webinar_is_first_and_those_over_are_last(tmp_path):
     async with stage(tmp_path, [HOST], more=2) as scene:
         for name in (NAME, "launch2"):
             await scene.run(name=name)
-        with sa.create_engine(f"sqlite:///{ledger_path(scene.config.ledger)}").begin() as ledger:
+        with sa.create_engine(f"sqlite:///{find_place(scene.config.ledger)}").begin() as ledger:
             past = (scene.clock.now() - timedelta(days=9)).replace(tzinfo=None)
             ledger.execute(
                 sa.text("UPDATE sessions SET start = :past WHERE title = 'The Launch'"),
@@ -171,7 +171,7 @@ async def test_number_of_statements_does_not_grow_with_the_webinars(tmp_path, we
 
 async def test_ledger_that_is_none_is_said(tmp_path):
     async with stage(tmp_path, [HOST]) as scene:
-        ledger_path(scene.config.ledger).write_text("no ledger at all" * 100)
+        find_place(scene.config.ledger).write_text("no ledger at all" * 100)
 
         with pytest.raises(OnboardingError):
             overview_of(scene)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from onboarding.cli.terminal import NoProgress
-from onboarding.ledger.store import open_engine
+from onboarding.ledger.sqlite import open_engine
 from onboarding.model.deliveries import State
 from onboarding.model.kinds import Kind
 from onboarding.model.sessions import SessionStatus

@@ -9,7 +9,7 @@ from onboarding.cli.run_options import RunOptions
 from onboarding.cli.terminal import NoProgress
 from onboarding.ledger.events import WHOLE_SESSION, list_events
 from onboarding.ledger.read_only import read_ledger
-from onboarding.ledger.settings import ledger_path
+from onboarding.ledger.settings import find_place
 from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.status import read_history
 from onboarding.plan import Options
@@ -28,7 +28,7 @@ async def run_as(scene: Stage, by: str) -> int:
 
 def acts(scene: Stage) -> list[tuple[str, str]]:
     """What was done about the whole session: act and detail."""
-    path = ledger_path(scene.config.ledger)
+    path = find_place(scene.config.ledger)
     found = read_ledger(path, lambda c: list_events(c, WHOLE_SESSION), NoProgress()) or []
     return [(event.what, event.detail) for event in found]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from onboarding.ledger.schema.base import BigNumber, metadata
 from onboarding.ledger.schema.base import account_column as _account_column
-from onboarding.ledger.schema.base import metadata
 from onboarding.ledger.schema.base import session_column as _session_column
 from onboarding.ledger.schema.base import text_column as _text_column
 from onboarding.ledger.schema.inbox import (
@@ -99,7 +99,7 @@ registrations = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", BigNumber, primary_key=True),
     _session_column(),
     sa.Column("key", sa.Text, nullable=False),
     _text_column("email"),
@@ -193,11 +193,11 @@ uid_seeds = sa.Table("uid_seeds", metadata, sa.Column("seed", sa.Text, primary_k
 events = sa.Table(
     "events",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", BigNumber, primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
     _session_column(),
     sa.Column("key", sa.Text, nullable=False),
-    sa.Column("delivery", sa.Integer),
+    sa.Column("delivery", BigNumber),
     sa.Column("what", sa.Text, nullable=False),
     _text_column("detail"),
 )
@@ -206,32 +206,45 @@ events = sa.Table(
 `what` is a delivery's new state or a standing.
 """
 
-_WRITE_EVENT = """
-BEGIN
+_EVENT = """
     INSERT INTO events (at, session, key, delivery, what, detail)
     VALUES (new.at, new.session, new.key, new.id, new.state, CASE
         WHEN new.rehearsal_to = '' THEN new.told
         WHEN new.told = '' THEN 'rehearsal to ' || new.rehearsal_to
         ELSE 'rehearsal to ' || new.rehearsal_to || ' | ' || new.told
     END);
-END
 """
+_SQLITE_ACTION = f"BEGIN {_EVENT} END"
+_POSTGRESQL_FUNCTION = f"""
+CREATE FUNCTION write_delivery_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN {_EVENT} RETURN NULL; END $$
+"""
+_POSTGRESQL_ACTION = "FOR EACH ROW EXECUTE FUNCTION write_delivery_event()"
 
 
-@sa.event.listens_for(events, "after_create")
-def _create_triggers(_events: sa.Table, connection: sa.Connection, **_options: object) -> None:
+def _run_after_events(dialect: str, statement: str) -> None:
+    # SQLAlchemy has no types for it.
+    ddl: Any = sa.DDL(statement)  # type: ignore[no-untyped-call]
+    sa.event.listen(events, "after_create", ddl.execute_if(dialect=dialect))
+
+
+def _add_triggers(dialect: str, action: str) -> None:
     """Let the database write the event of a delivery in the statement that queues or moves it.
 
     So no function of ours can forget it.
     """
-    connection.exec_driver_sql(
-        f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_WRITE_EVENT}"
-    )
-    connection.exec_driver_sql(
+    for trigger in (
+        "tr_deliveries_queued AFTER INSERT ON deliveries",
         # OF state: it fires when a statement sets the column, also to the same state, so a message
         # that is queued again has an event. Other updates (claims, `forget`) leave none.
-        f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {_WRITE_EVENT}"
-    )
+        "tr_deliveries_moved AFTER UPDATE OF state ON deliveries",
+    ):
+        _run_after_events(dialect, f"CREATE TRIGGER {trigger} {action}")
+
+
+_run_after_events("postgresql", _POSTGRESQL_FUNCTION)
+_add_triggers("postgresql", _POSTGRESQL_ACTION)
+_add_triggers("sqlite", _SQLITE_ACTION)
 
 
 sa.Index("ix_events_key", events.c.key, events.c.id)
@@ -241,7 +254,7 @@ sa.Index("ix_events_session", events.c.session)
 problems = sa.Table(
     "problems",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", BigNumber, primary_key=True),
     _session_column(),
     sa.Column("row", sa.Integer),
     sa.Column("column", sa.Text),

@@ -14,6 +14,10 @@ metadata = sa.MetaData(
 )
 
 
+BigNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""The number of a row that each message has. SQLite numbers rows by itself only as INTEGER."""
+
+
 def text_column(name: str) -> sa.Column[str]:
     """Make a column of text that is empty where nothing is known."""
     return sa.Column(name, sa.Text, nullable=False, server_default="")

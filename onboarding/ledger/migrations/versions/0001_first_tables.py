@@ -71,11 +71,11 @@ def _people() -> None:
     )
     op.create_table(
         "events",
-        _number("id"),
+        _big_number("id"),
         _time("at"),
         _number("session"),
         _must("key"),
-        _number("delivery", nullable=True),
+        _big_number("delivery", nullable=True),
         _must("what"),
         _text("detail"),
         _of_session(),
@@ -85,7 +85,7 @@ def _people() -> None:
     op.create_index("ix_events_session", "events", ["session"])
     op.create_table(
         "problems",
-        _number("id"),
+        _big_number("id"),
         _number("session"),
         _number("row", nullable=True),
         sa.Column("column", sa.Text, nullable=True),
@@ -100,7 +100,7 @@ def _people() -> None:
 def _deliveries() -> None:
     op.create_table(
         "deliveries",
-        _number("id"),
+        _big_number("id"),
         _number("session"),
         _must("key"),
         _text("email"),
@@ -173,6 +173,12 @@ def _text(name: str) -> sa.Column[str]:
 
 def _number(name: str, *, nullable: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.Integer, nullable=nullable)
+
+
+def _big_number(name: str, *, nullable: bool = False) -> sa.Column[int]:
+    """A row's number: PostgreSQL's INTEGER ends at two thousand million, SQLite's does not."""
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column(name, kind, nullable=nullable)
 
 
 def _count(name: str) -> sa.Column[int]:

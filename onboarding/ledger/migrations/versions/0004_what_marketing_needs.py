@@ -21,7 +21,11 @@ def _required_text(name: str) -> sa.Column[str]:
 
 def _owner(name: str, column: str) -> sa.Column[int]:
     """A reference to the row with which this one is removed."""
-    return sa.Column(name, sa.Integer, sa.ForeignKey(column, ondelete="CASCADE"), nullable=False)
+    # As wide as what it refers to; SQLite has one width.
+    is_delivery = column == "deliveries.id"
+    wide = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    kind = wide if is_delivery else sa.Integer()
+    return sa.Column(name, kind, sa.ForeignKey(column, ondelete="CASCADE"), nullable=False)
 
 
 def upgrade() -> None:

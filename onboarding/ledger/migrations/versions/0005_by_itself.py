@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,7 +28,15 @@ def _time(name: str) -> sa.Column[object]:
 
 def _owner(name: str, column: str) -> sa.Column[int]:
     """A reference to the row with which this one is removed."""
-    return sa.Column(name, sa.Integer, sa.ForeignKey(column, ondelete="CASCADE"), nullable=False)
+    # As wide as what it refers to; SQLite has one width.
+    is_delivery = column == "deliveries.id"
+    wide = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    kind = wide if is_delivery else sa.Integer()
+    return sa.Column(name, kind, sa.ForeignKey(column, ondelete="CASCADE"), nullable=False)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -86,14 +95,14 @@ def _add_entries() -> None:
         "deliveries",
         ["session", "key", "entry"],
         unique=True,
-        sqlite_where=sa.text("rehearsal_to = '' AND state IN ('queued', 'sending')"),
+        **_where("rehearsal_to = '' AND state IN ('queued', 'sending')"),
     )
     op.create_index(
         "uq_deliveries_entry",
         "deliveries",
         ["session", "key", "entry", "start"],
         unique=True,
-        sqlite_where=sa.text("rehearsal_to = '' AND entry != '' AND state != 'superseded'"),
+        **_where("rehearsal_to = '' AND entry != '' AND state != 'superseded'"),
     )
     op.create_table(
         "entries_seen",
@@ -198,6 +207,9 @@ def _former_uid(row: sa.RowMapping) -> str:
 def _change_kept_messages() -> None:
     """Let kept messages share lines too. Those of before share none, and say what they said."""
     op.rename_table("kept_messages", "kept_messages_0004")
+    if op.get_context().dialect.name == "postgresql":
+        # The new table has a key of that name, too.
+        op.execute("ALTER INDEX pk_kept_messages RENAME TO pk_kept_messages_0004")
     op.create_table(
         "kept_messages",
         _owner("delivery", "deliveries.id"),
