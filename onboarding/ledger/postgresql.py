@@ -78,8 +78,10 @@ class PostgresqlServer:
                 if find_version(connection) is not Version.USABLE:
                     raise _upgrade_error(self._place)
         except DBAPIError as error:
-            self.engine.dispose()
             raise self.as_write_error(error) from None
+        finally:
+            # The writer thread opens its own: a refusal leaves none behind.
+            self.engine.dispose()
 
     def is_in_the_way(self, error: BaseException) -> bool:
         """Whether an error would meet every other statement, too: a lock, or no room."""

@@ -131,7 +131,7 @@ deliveries = sa.Table(
 """One message to one invitee. `entry` names that of a scheduled message, empty for the others.
 
 `link`, `role`, `start` and `duration` are its facts; the link is only a fingerprint. `told` is what
-history says of its latest move besides the state (`_create_triggers`). `uid` and `sequence` are
+history says of its latest move besides the state (`_add_triggers`). `uid` and `sequence` are
 those of its calendar entry; `uid` is empty where it has none.
 """
 
