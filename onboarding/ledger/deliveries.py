@@ -23,7 +23,7 @@ from onboarding.model.kinds import Kind, tells_facts
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts, SessionKey
 
-UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)
+UNHELD = (State.QUEUED, State.REJECTED, State.FAILED, State.BOUNCED)
 """States of messages that certainly did not arrive and might still be sent."""
 
 RUN_DIED = "the run that was sending it died before the server's answer was recorded"
@@ -256,10 +256,10 @@ def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> in
 def cancel_for_removed(
     connection: sa.Connection, session: int, emails: Collection[str], now: datetime
 ) -> None:
-    """Cancel what was never sent to people who are removed, so that no person has to decide it."""
+    """Cancel what never arrived at people who are removed, so that no person has to decide it."""
     # `in_doubt` stays: the message may have arrived, so only a person can decide it.
-    unsent = (deliveries.c.session == session, deliveries.c.state.in_(UNSENT), _is_to(emails), REAL)
-    move(connection, unsent, State.CANCELLED, "the person was removed", now)
+    unheld = (deliveries.c.session == session, deliveries.c.state.in_(UNHELD), _is_to(emails), REAL)
+    move(connection, unheld, State.CANCELLED, "the person was removed", now)
 
 
 def bring_forward(connection: sa.Connection, session: int, now: datetime) -> None:

@@ -89,6 +89,7 @@ ARROWS = {
     (State.REJECTED, "retry"): State.QUEUED,
     (State.REJECTED, "withdraw"): State.CANCELLED,
     (State.FAILED, "withdraw"): State.CANCELLED,
+    (State.BOUNCED, "withdraw"): State.CANCELLED,
     (State.FAILED, "retry"): State.QUEUED,
 }
 """Every arrow of the drawing in `model.deliveries`; all else moves nothing."""

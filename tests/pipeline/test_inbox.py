@@ -13,6 +13,7 @@ from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.check import run_checks
 from onboarding.pipeline.hand_off import read_report
 from onboarding.pipeline.inbox import InboxReading, read_one, read_replies
+from onboarding.plan import Options
 from onboarding.pipeline.target import find_target
 from tests.inbox import replies, reports
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
@@ -129,6 +130,17 @@ async def test_closed_address_gets_nothing_more_until_a_person_says_so(scene):
 
     assert scene.told()[before + 2 :] == [GUEST]
     assert (await scene.states())[GUEST] == "sent"
+
+
+async def test_person_whose_message_came_back_and_who_is_removed_needs_no_one(scene):
+    await take(scene, bounce(scene))
+    before = len(scene.told())
+    scene.write_roster([HOST, panelist(2)])
+
+    removed = await scene.run(Options(remove=True))
+
+    assert (await scene.states())[GUEST] == "cancelled"
+    assert (removed.exit_code, len(scene.told())) == (0, before)
 
 
 async def test_other_failures_stop_that_message_only(scene):
