@@ -167,7 +167,7 @@ COMMANDS = (
         "Remove a person from the ledger, its copies of messages and its backups.",
     ),
     CommandRow(
-        "demo", "rehearse", REHEARSE, "Run everything once on this machine, with a sample roster."
+        "demo", "demo", REHEARSE, "Run everything once on this machine, with a sample roster."
     ),
     CommandRow(
         "simulator", "rehearse", REHEARSE, "Simulate RingCentral and catch mail on this machine."

@@ -1,16 +1,13 @@
-"""`simulator`, `demo`: rehearse against a RingCentral and a mail server on this machine.
+"""`simulator`: rehearse against a RingCentral and a mail server on this machine.
 
-`simulator` serves both and prints the environment variables that point the other commands to them.
-`demo` runs the sample roster twice against them, with the same code as `run`. What the simulator
-can do is in `onboarding.simulator`. Here its account is made, from config.toml or a state file.
+Serves both and prints the environment variables that point the other commands to them. What the
+simulator can do is in `onboarding.simulator`. Here its account is made, from config.toml or a state
+file; `demo` uses the same.
 """
 
 import asyncio
-import email
-import email.policy
 import os
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,27 +17,19 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from onboarding import samples
 from onboarding.cli import options
-from onboarding.cli.init import write_samples
-from onboarding.cli.run import run_webinar
-from onboarding.cli.run_options import RunOptions
 from onboarding.cli.streams import echo
-from onboarding.cli.summaries import print_status
-from onboarding.cli.terminal import ProgressLines, run_until_stopped
+from onboarding.cli.terminal import run_until_stopped
 from onboarding.config import Config, load
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
-from onboarding.model.deliveries import State
+from onboarding.errors import EXIT_DONE, ConfigurationError
 from onboarding.pipeline.refresh import read_roster
-from onboarding.pipeline.status import Status, ledger_file, read_status
 from onboarding.pipeline.target import find_target
-from onboarding.plan import Options
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.faults import BadFault, FaultKind
 from onboarding.simulator.limits import Limits
 from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import serve_ringcentral
-from onboarding.simulator.smtp_catcher import MailRules, RunningMail, serve_mail
+from onboarding.simulator.smtp_catcher import MailRules, serve_mail
 from onboarding.simulator.state import BadState, read_state
 from onboarding.simulator.tokens import Credentials
 
@@ -49,9 +38,6 @@ STATE_HINT = (
     "(each with id, host, title and sessions). "
     "Without --state the simulator has the webinars of config.toml."
 )
-DEMO = "town-hall"
-"""The webinar that the sample config.toml names."""
-
 # A refusal for good (RFC 5321 4.2.1) of a mailbox that isn't there (RFC 3463 3.2).
 NO_SUCH_USER = "550 5.1.1 No such user here"
 
@@ -131,12 +117,6 @@ LoseReply = Annotated[
         help="Accept mail to ADDRESS without an answer; repeatable.",
     ),
 ]
-DemoFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--dir", metavar="DIR", help="Where mail and ledger go; without it a new temporary folder."
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +169,6 @@ def simulator_command(
         return await run_simulator(account, simulator_options, stop)
 
     raise typer.Exit(run_until_stopped(work))
-
-
-def demo_command(folder: DemoFolder = None) -> None:
-    """Run everything once on this machine, with a sample roster.
-
-    RingCentral is simulated and mail is caught: nothing leaves this machine.
-    """
-    raise typer.Exit(run_until_stopped(lambda stop: run_demo(folder, stop)))
 
 
 def rehearsal_variables(
@@ -305,69 +277,3 @@ def _print_start(variables: Mapping[str, str], mail_dir: Path) -> None:
         # exported, too: it overrides what config.toml has.
         echo(f"export {name}={shlex.quote(value) if value else ''}")
     echo("\nStop with Ctrl-C. Registrations are lost then.")
-
-
-async def run_demo(folder: Path | None, stop: asyncio.Event) -> int:
-    """Run the sample roster twice against servers on loopback, and print what came of it."""
-    home = _make_demo_folder(folder)
-    # The account is made before its server has an address: port 1 takes its place until then.
-    config = load(home / "config.toml", rehearsal_variables("http://127.0.0.1:1", 1))
-    # Before the servers are open, so that a roster that can't be
-    # read ends the demo with its message.
-    account = await simulate_configured_webinars(config, datetime.now(UTC), stop)
-    async with serve_ringcentral(account) as ringcentral, serve_mail(home / "mail") as mail:
-        config = load(home / "config.toml", rehearsal_variables(ringcentral.url, mail.port))
-        is_good = await _run_twice(config, mail, stop)
-        last = mail.messages()[-1]
-    page = home / "message.html"
-    page.write_text(_html_part(last.content), encoding="utf-8")
-    echo(f"\nMessages (.eml):  {home / 'mail'}\nOne as a page:    {page}")
-    echo(f"Ledger:           {ledger_file(config)}")
-    echo(f"Its folder:       {home}  (made by `onboarding init`, run like yours)")
-    return EXIT_DONE if is_good else EXIT_NEEDS_A_PERSON
-
-
-def _make_demo_folder(folder: Path | None) -> Path:
-    home = folder or Path(tempfile.mkdtemp(prefix="onboarding-demo-"))
-    try:
-        write_samples(home, samples.find_demo_invitees())
-    except OSError as error:
-        raise ConfigurationError(
-            f"{home} can't be written: {error.strerror}.",
-            hint="Choose another folder, or leave --dir out.",
-        ) from None
-    return home
-
-
-async def _run_twice(config: Config, mail: RunningMail, stop: asyncio.Event) -> bool:
-    """Run twice. Returns whether each person has one message and both runs met the wrong rows."""
-    # The wrong rows are those of `samples/demo.csv`. Who changes it changes this sentence, too.
-    echo("A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n")
-    first = await _run_demo(config, stop)
-    caught = len(mail.messages())
-    print_status(await _read_demo_status(config))
-    echo("\nThe same run again: all people are up to date, so no person is mailed twice.\n")
-    second = await _run_demo(config, stop)
-    found = await _read_demo_status(config)
-    states = {record.delivery.state for record in found.records}
-    is_repeated = len(mail.messages()) > caught
-    # Exit code 1 is the demo's success: each run must meet the wrong rows, or problems got lost.
-    has_wrong_rows = first == second == EXIT_NEEDS_A_PERSON
-    return has_wrong_rows and not is_repeated and states == {State.SENT}
-
-
-async def _run_demo(config: Config, stop: asyncio.Event) -> int:
-    # The command's own function: a demo of other code would prove nothing.
-    return await run_webinar(config, DEMO, None, Options(), RunOptions(), stop)
-
-
-async def _read_demo_status(config: Config) -> Status:
-    return await read_status(config, find_target(config, DEMO), datetime.now(UTC), ProgressLines())
-
-
-def _html_part(content: bytes) -> str:
-    message = email.message_from_bytes(content, policy=email.policy.default)
-    body = message.get_body(("html",))
-    if body is None:
-        raise ConfigurationError("The demo's message has no HTML part.", hint="Check templates/.")
-    return str(body.get_content())

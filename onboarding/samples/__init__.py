@@ -30,6 +30,11 @@ def find_demo_invitees() -> Path:
     return HERE / "demo.csv"
 
 
+def find_fortnight_invitees() -> Path:
+    """The roster with which the two weeks of `onboarding demo --fortnight` begin."""
+    return HERE / "fortnight.csv"
+
+
 def _sample(name: str) -> Path:
     # The package's own copy first: of an installed one, the folder above is everyone's
     # `site-packages`, and a `templates/` there would be a stranger's.
