@@ -13,8 +13,8 @@ from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.check import run_checks
 from onboarding.pipeline.hand_off import read_report
 from onboarding.pipeline.inbox import InboxReading, read_one, read_replies
-from onboarding.plan import Options
 from onboarding.pipeline.target import find_target
+from onboarding.plan import Options
 from tests.inbox import replies, reports
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
