@@ -7,7 +7,7 @@ import asyncio
 import difflib
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ from onboarding.messages.lint import LintWarning, lint_templates
 from onboarding.messages.request import MessageRequest
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent
+from onboarding.model.entries import READ_ANSWERS, find_unread_answers
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee
 from onboarding.pipeline import preview_messages
@@ -175,7 +176,14 @@ def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
         for target in targets
         for fault in target.schedule.faults
     ]
-    return list(dict.fromkeys([*faults, *warnings]))
+    return list(dict.fromkeys([*faults, *_warn_of_unread_answers(config, targets), *warnings]))
+
+
+def _warn_of_unread_answers(config: Config, targets: Sequence[Target]) -> Iterator[LintWarning]:
+    for target in targets:
+        is_read = config.replies.is_configured
+        if found := find_unread_answers(target.schedule, is_read=is_read):
+            yield LintWarning(target.name, f"{found} {READ_ANSWERS}", is_error=False)
 
 
 def write_pages(config: Config, target: Target, folder: Path) -> int:

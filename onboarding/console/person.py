@@ -4,6 +4,9 @@ A message's HTML has an address of its own whose answer may run and load nothing
 frame. What is kept holds no join link (`messages.copies`), so none of these pages can show one.
 """
 
+import math
+from collections.abc import Iterator
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -66,11 +69,19 @@ def _view_copy(found: PersonView, copy: KeptCopy) -> MessageView:
     path = f"/webinars/{found.webinar.target.name}/people/{found.code}"
     return view_message(
         name=found.person.name,
-        fields=[(name, printable(value)) for name, value in read_fields(copy).items()],
+        fields=[*_list_fields(copy)],
         address=f"{path}/messages/{copy.record.delivery.id}",
         texts=ShownTexts(copy.text, copy.html, copy.calendar),
         time_zone=_time_zone(found),
     )
+
+
+def _list_fields(copy: KeptCopy) -> Iterator[tuple[str, str]]:
+    """List the fields that a person knows, and the files that travelled with the message."""
+    for name, value in read_fields(copy).items():
+        yield name, printable(value)
+    for file in copy.files:
+        yield "Attached", f"{printable(file.name)}, {math.ceil(file.size / 1024):,} KB"
 
 
 def _render_parts(found: PersonView, viewer: Viewer) -> Parts:

@@ -121,7 +121,8 @@ def _check_kind(mode: int, *kinds: int) -> None:
 
 def _check_size(size: int, most: int) -> None:
     if size > most:
-        raise UnsuitableFile(f"it is larger than {most // MEGABYTE} MB")
+        # Rounded: limits of mail count in millions of bytes, those of files in 1,024 times 1,024.
+        raise UnsuitableFile(f"it is larger than {round(most / MEGABYTE)} MB")
 
 
 def _read_to_end(descriptor: int, most: int) -> bytes:

@@ -134,6 +134,12 @@ NEEDS_ATTENDANCE = frozenset({Audience.JOINED, Audience.MISSING})
 """Audiences that are known only once the panel comes in."""
 
 
+NEEDS_ANSWERS = frozenset({Audience.ACCEPTED, Audience.UNANSWERED})
+"""Audiences that depend on what calendars have answered."""
+
+READ_ANSWERS = "Configure [replies], so that calendar answers are read, or write another `to`."
+
+
 class Attendance(StrEnum):
     """Whether a person of the panel has joined the session."""
 
@@ -291,6 +297,14 @@ def find_misplaced(entry: Entry, session: Session, zone: str) -> str:
             f"Write {after} for a message after it, or a - for one before."
         )
     return ""
+
+
+def find_unread_answers(schedule: Schedule, *, is_read: bool) -> str:
+    """Say which entries depend on calendar answers while these are not read; else empty."""
+    ids = [entry.id for entry in schedule.entries if entry.to in NEEDS_ANSWERS]
+    if is_read or not ids:
+        return ""
+    return f"Calendar answers are not read here, so people count as unanswered: {', '.join(ids)}."
 
 
 def list_repeated(entries: Iterable[Entry]) -> list[str]:

@@ -119,9 +119,9 @@ def shorten_problems(problems: Sequence[Problem]) -> tuple[Sequence[Problem], st
     if not others:
         return problems, ""
     # By column, because most often one column is wrong in all rows.
-    counts = Counter(problem.column or "no column" for problem in others)
+    counts = Counter(problem.column for problem in others if problem.column)
     columns = ", ".join(f"{column} {count:,}" for column, count in counts.most_common(MOST_SHOWN))
-    return shown, f"and {len(others):,} more ({columns})"
+    return shown, f"and {len(others):,} more" + (f" ({columns})" if columns else "")
 
 
 @dataclass(frozen=True, slots=True)

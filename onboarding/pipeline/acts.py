@@ -4,6 +4,7 @@ An act goes without a page: it is recorded as that person's own approval, so tha
 has to go on with it is not held back. Under `strict` an approved page must have shown it.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
@@ -41,11 +42,17 @@ async def approve_act(
     """
     if target.approval is ApprovalMode.NONE:
         return
-    # Compiled even if no item has a message: a broken template is found before anything is done.
-    templates = load_templates(services.config, target)
-    planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in)
     acted = list(items)
-    messages = [planned.plan_item(item) for item in acted if item.mail]
+
+    def render() -> list[PlannedMessage]:
+        # Compiled even if no item has a message: a broken template is found before anything is
+        # done.
+        templates = load_templates(services.config, target)
+        planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in)
+        return [planned.plan_item(item) for item in acted if item.mail]
+
+    # In a thread, as in `run.load_mailer`: a server shows its other pages meanwhile.
+    messages = await asyncio.to_thread(render)
     # An empty `Approved`: only the names of the changes are needed here, not what covers them.
     changes = name_changes(list_changes(acted, Approved()))
     if target.approval is ApprovalMode.STRICT:

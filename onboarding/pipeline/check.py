@@ -3,13 +3,14 @@
 A check that fails stops only the checks that need its result.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.checks import CheckResult
+from onboarding.model.entries import READ_ANSWERS, find_unread_answers
 from onboarding.model.people import Roster, format_problem, shorten_problems
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.cron_interval import find_cron_interval, list_too_fine
@@ -129,7 +130,8 @@ async def _check_webinar(
     yield _check_roster(target, roster)
     yield _check_templates(services, target)
     if target.schedule or target.schedule.faults:
-        yield _check_schedule(target)
+        for result in _check_schedule(services, target):
+            yield result
     if warning := await _warn_of_cron(services, target):
         yield warning
     if logged_in:
@@ -173,13 +175,16 @@ async def _warn_of_cron(services: Services, target: Target) -> CheckResult | Non
     )
 
 
-def _check_schedule(target: Target) -> CheckResult:
+def _check_schedule(services: Services, target: Target) -> Iterator[CheckResult]:
+    """List what is on the schedule, and each entry that can't be used by itself."""
     what, schedule = f"{target.name}: messages", target.schedule
-    if not schedule.faults:
+    for fault in schedule.faults:
+        yield CheckResult(what, ok=False, detail=fault, hint="It is not sent; all else is.")
+    if schedule.entries:
         ids = ", ".join(entry.id for entry in schedule.entries)
-        return CheckResult(what, ok=True, detail=f"on the schedule: {ids}")
-    hint = "These are not sent; all else is."
-    return CheckResult(what, ok=False, detail=" ".join(schedule.faults), hint=hint)
+        yield CheckResult(what, ok=True, detail=f"on the schedule: {ids}")
+    if warning := find_unread_answers(schedule, is_read=services.config.replies.is_configured):
+        yield CheckResult(what, ok=True, detail=warning, hint=READ_ANSWERS)
 
 
 async def _check_session(

@@ -200,9 +200,13 @@ async def plan_approved(
     gate = await load_gate(
         services, target, state.session_row, state.snapshot, dial_in=state.webinar.dial_in
     )
-    # `plan` gets a function, because it may import neither ledger nor templates.
-    hold = gate.hold if gate else None
-    return make_plan(state.snapshot, options, within=within, hold=hold)
+    if gate is None:
+        return make_plan(state.snapshot, options, within=within)
+    # `plan` gets a function, because it may import neither ledger nor templates. In a thread, as in
+    # `run.load_mailer`: to compare messages with what is approved, they are rendered.
+    return await asyncio.to_thread(
+        make_plan, state.snapshot, options, within=within, hold=gate.hold
+    )
 
 
 def _unknown_person(email: str, plan: Plan) -> ConfigurationError:

@@ -24,6 +24,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.attachments import Attachment
 from onboarding.messages.composer import Composer
 from onboarding.messages.load import load_template_set
+from onboarding.messages.mime import CALENDAR_FILE_NAME
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
 from onboarding.messages.templates import TemplateSet
@@ -61,7 +62,11 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
-    """A finished message, parsed. `pictures` are those inside it: Content-ID -> `data:` URL."""
+    """A finished message, parsed. `pictures` are those inside it: Content-ID -> `data:` URL.
+
+    `attached` has the name and bytes of each file that travels with it; the calendar's file is none
+    of them.
+    """
 
     headers: tuple[tuple[str, str], ...]
     subject: str
@@ -69,6 +74,7 @@ class ParsedMessage:
     html: str
     calendar: str
     pictures: Mapping[str, str]
+    attached: Mapping[str, int]
     size: int
 
 
@@ -141,7 +147,14 @@ _MIME_HEADERS = frozenset({"mime-version", "content-type", "content-transfer-enc
 def parse_for_page(message: Message) -> ParsedMessage:
     """Parse a finished message."""
     parsed = email.message_from_bytes(message.body, policy=email.policy.default)
-    parts = {part.get_content_type(): part for part in parsed.walk() if not part.is_multipart()}
+    leaves = [part for part in parsed.walk() if not part.is_multipart()]
+    # Apart from what the message says: an attached text file is of the same type as its text.
+    parts = {part.get_content_type(): part for part in leaves if not part.is_attachment()}
+    attached = [
+        part
+        for part in leaves
+        if part.is_attachment() and part.get_filename() != CALENDAR_FILE_NAME
+    ]
     # Decoded by the package: the page shows what a mail program shows, not encoded words.
     headers = [(name, str(value)) for name, value in parsed.items()]
     pictures = [part for kind, part in parts.items() if kind.startswith("image/")]
@@ -153,12 +166,17 @@ def parse_for_page(message: Message) -> ParsedMessage:
         # Not all kinds carry an entry.
         calendar=_read_calendar(parts.get("text/calendar")),
         pictures={str(part["Content-ID"]).strip("<>"): _data_url(part) for part in pictures},
+        attached={str(part.get_filename()): _count_bytes(part) for part in attached},
         size=len(message.body),
     )
 
 
 def _read_calendar(part: EmailMessage | None) -> str:
     return part.get_content().replace("\r\n", "\n") if part else ""
+
+
+def _count_bytes(part: EmailMessage) -> int:
+    return len(part.get_payload(decode=True) or b"")
 
 
 def _data_url(picture: EmailMessage) -> str:

@@ -101,6 +101,33 @@ def test_lint_says_which_entries_are_left_out(folder):
     assert "There is no template soon.mjml.j2" in errors[1]
 
 
+@pytest.mark.parametrize("to", ["accepted", "unanswered"])
+def test_lint_says_that_calendar_answers_are_not_read(folder, to):
+    schedule = f'[messages]\nreminder = {{ when = "-1d", to = "{to}" }}\n'
+    replies = '[replies]\nmaildir = "Maildir"\n'
+    (folder / "config.toml").write_text(CONFIG + schedule, encoding="utf-8")
+    unread = invoked(folder, "lint", NAME)
+    (folder / "config.toml").write_text(CONFIG + schedule + replies, encoding="utf-8")
+    read = invoked(folder, "lint", NAME)
+    assert "Calendar answers are not read here" in unread.out
+    assert "unanswered: reminder. Configure [replies]" in unread.out
+    assert "advice" in unread.out
+    assert "Calendar answers" not in read.out
+
+
+def test_preview_of_an_attached_file_names_it_and_shows_the_message_itself(folder):
+    (folder / "list.txt").write_text("bring a pen", encoding="utf-8")
+    schedule = '[messages]\nmaterial = { when = "-1d", attach = ["list.txt"] }\n'
+    (folder / "config.toml").write_text(CONFIG + schedule, encoding="utf-8")
+    assert invoked(folder, "preview", NAME, "--out", str(folder / "pages")).code == 0
+    (text, *_) = (folder / "pages").glob("*/material.txt")
+    (page, *_) = (folder / "pages").glob("*/material.page.html")
+    assert "bring a pen" not in text.read_text(encoding="utf-8")
+    assert "Attached: list.txt (1 KB)" in page.read_text(encoding="utf-8")
+    (other, *_) = (folder / "pages").glob("*/invitation.page.html")
+    assert "Attached:" not in other.read_text(encoding="utf-8")
+
+
 def test_preview_writes_files_without_any_server_or_ledger(folder):
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
     assert (seen.code, seen.out) == (

@@ -1,6 +1,7 @@
 """The pages of webinars and people: what they show, and what they never show."""
 
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ from onboarding.config.console import ConsoleRole
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.console.serving import serve_on
 from tests.pipeline.test_schedule import write_schedule
-from tests.stage import HOST, NAME, panelist, stage
+from tests.stage import HOST, NAME, SESSION, WEBINAR, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -145,6 +146,25 @@ async def test_what_is_not_there_is_said_in_words(tmp_path, path):
 
     assert answer.status_code == 404
     assert 'class="verdict attention"' in answer.text
+
+
+async def test_attached_files_are_named_with_the_message(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene:
+        (tmp_path / "list.txt").write_text("bring a pen\n", encoding="utf-8")
+        write_schedule(scene, 'material = { when = "-1d", attach = ["list.txt"] }')
+        await scene.run()
+        scene.clock.time = scene.ringcentral.account.sessions[WEBINAR, SESSION].start
+        scene.clock.time -= timedelta(days=1)
+        assert (await scene.run()).sent == 1
+        async with serve_on(scene) as served, served.client() as browser:
+            first, *_ = person_links((await browser.get(f"/webinars/{NAME}")).text)
+            person = (await browser.get(first)).text
+            newest, *_ = re.findall(r'href="([^"]+/messages/[0-9]+)"', person)
+            message = (await browser.get(newest)).text
+
+    assert person.count("With list.txt") == 1
+    assert re.search(r"<dt>Attached</dt><dd[^>]*>list\.txt, 1 KB</dd>", message)
+    assert "bring a pen" not in message
 
 
 async def test_message_of_another_person_is_not_found_under_this_one(tmp_path):

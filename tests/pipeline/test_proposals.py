@@ -227,6 +227,7 @@ async def test_approve_says_what_the_page_showed_and_is_done_once(tmp_path):
         assert "1 change at RingCentral" in proposal.sentence
         (person,) = proposal.people
         assert person.what == "add at RingCentral, mail: invitation"
+        assert person.name == "Jörg Müller"
 
         first = await execute(scene, act, proposal.digest)
         second = await execute(scene, act, proposal.digest)

@@ -275,7 +275,14 @@ async def test_leaving_ends_streams_that_are_still_open():
 
 def letter_in(html: str, **pictures: str) -> ParsedMessage:
     return ParsedMessage(
-        (), "", "", html, "", {name.replace("_", "@"): data for name, data in pictures.items()}, 0
+        headers=(),
+        subject="",
+        text="",
+        html=html,
+        calendar="",
+        pictures={name.replace("_", "@"): data for name, data in pictures.items()},
+        attached={},
+        size=0,
     )
 
 

@@ -1,8 +1,9 @@
 """*Approve*: `onboarding approve` in two steps. It needs no lease and asks RingCentral nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from onboarding.errors import ConfigurationError
 from onboarding.ledger import reviews
 from onboarding.model.foreign_text import printable
 from onboarding.model.reviews import SHOWN_DIGITS, ReviewedMessage
@@ -14,6 +15,7 @@ from onboarding.pipeline.proposals.proposal import (
     Standing,
     count,
 )
+from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 
@@ -39,7 +41,7 @@ class Approve:
             sentence=f"Approve the plan page {review.digest[:SHOWN_DIGITS]} of "
             f"“{printable(review.title)}”: {count(len(due), 'message')}, "
             f"{count(len(changes), 'change')} at RingCentral.",
-            people=_list_people(due, changes),
+            people=_list_people(due, changes, await _read_names(services, self.target)),
             remarks=tuple(remarks),
             digest=review.digest,
         )
@@ -58,8 +60,20 @@ class Approve:
         return ActOutcome(Standing.DONE, f"The page {shown} is approved.", lines, hint)
 
 
+async def _read_names(services: Services, target: Target) -> Mapping[str, str]:
+    """Read the names of the people on the roster, by their key; none if it can't be read."""
+    try:
+        roster = await read_roster(target, services.stop)
+    except ConfigurationError:
+        # What the page showed can be approved without it, and the next run says what is wrong.
+        return {}
+    return {invitee.key: invitee.name for invitee in roster.invitees}
+
+
 def _list_people(
-    due: Iterable[ReviewedMessage], changes: Iterable[tuple[str, str]]
+    due: Iterable[ReviewedMessage],
+    changes: Iterable[tuple[str, str]],
+    names: Mapping[str, str],
 ) -> tuple[ProposedPerson, ...]:
     """List each person once, with all that the page shows for them."""
     found: dict[str, list[str]] = {}
@@ -67,4 +81,7 @@ def _list_people(
         found.setdefault(key, []).append(f"{action} at RingCentral")
     for message in due:
         found.setdefault(message.key, []).append(f"mail: {message.kind} {message.entry}".rstrip())
-    return tuple(ProposedPerson(printable(key), "", ", ".join(found[key])) for key in sorted(found))
+    return tuple(
+        ProposedPerson(printable(key), printable(names.get(key, "")), ", ".join(what))
+        for key, what in sorted(found.items())
+    )
