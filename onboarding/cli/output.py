@@ -211,6 +211,15 @@ def status_json(status: Status) -> dict[str, Any]:
             {"email": status.written_address(key), "reason": reason}
             for key, reason in status.suppressed.items()
         ],
+        "attendance": [
+            {
+                "email": status.written_address(key),
+                "attendance": came.attendance,
+                "joined_at": came.joined_at.isoformat() if came.joined_at else None,
+                "wrong_door": came.wrong_door,
+            }
+            for key, came in status.attendance.items()
+        ],
         "next": [_next_json(person) for person in status.upcoming.people if person.entries.next],
     }
 

@@ -12,7 +12,7 @@ from onboarding.cli.output import result_json
 from onboarding.cli.run_options import RunOptions
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import attention_needed, describe_pause, print_result
-from onboarding.cli.terminal import NoProgress
+from onboarding.cli.terminal import NoProgress, print_text
 from onboarding.config import Config
 from onboarding.errors import (
     EXIT_DONE,
@@ -109,3 +109,6 @@ def _print_results(config: Config, results: Sequence[Result], run_options: RunOp
         for result in results:
             if result.has_changes or result.has_news:
                 print_result(result)
+                # A run by hand has shown them with its plan.
+                for note in result.new_notes:
+                    print_text(note)

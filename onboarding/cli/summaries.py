@@ -13,6 +13,7 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_DONE
 from onboarding.model.answers import STANDING_ANSWERS, PersonAnswer
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
+from onboarding.model.entries import Attendance
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import MOST_SHOWN, Problem, format_problem, shorten_problems
 from onboarding.model.time_zones import format_in_zone, format_with_zone
@@ -157,7 +158,7 @@ def _print_remarks(status: Status, time_zone: str) -> None:
         when = format_with_zone(status.call_off.at, time_zone)
         by = status.call_off.by
         print_text(f"Called off by {by} at {when}: only cancellations are sent.")
-    if sentence := describe_answers(status.answers):
+    for sentence in filter(None, (describe_answers(status.answers), describe_attendance(status))):
         print_text(sentence)
     for key, reason in status.suppressed.items():
         print_text(
@@ -177,6 +178,20 @@ def describe_answers(answers: Mapping[str, PersonAnswer]) -> str:
     }
     parts = [f"{answer}: {', '.join(people)}" for answer, people in groups.items() if people]
     return f"Answers from calendars: {'; '.join(parts)}." if parts else ""
+
+
+def describe_attendance(status: Status) -> str:
+    """Say who has joined, who is missing, and of whom it is not known; empty before any look."""
+    groups: dict[str, list[str]] = {word: [] for word in Attendance}
+    for key, came in status.attendance.items():
+        zone = status.seen.time_zone if status.seen else ""
+        since = f"since {format_in_zone(came.joined_at, zone)}" if came.joined_at else ""
+        door = "by the attendees' door" if came.wrong_door else ""
+        remarks = ", ".join(filter(None, (since, door)))
+        email = status.written_address(key)
+        groups[came.attendance].append(f"{email} ({remarks})" if remarks else email)
+    parts = [f"{word}: {', '.join(people)}" for word, people in groups.items() if people]
+    return f"In the room: {'; '.join(parts)}." if parts else ""
 
 
 def _print_next(status: Status, time_zone: str) -> None:

@@ -18,6 +18,7 @@ from onboarding.ledger import kept, sql
 from onboarding.ledger.schema import (
     answers,
     approvals,
+    attendance,
     cached_colleagues,
     called_off,
     deliveries,
@@ -149,6 +150,7 @@ def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     _remove_replacements(connection, person)
     _remove_by_key(connection, skipped_entries, person)
     _remove_by_key(connection, answers, person)
+    _remove_by_key(connection, attendance, person)
     # Who has been forgotten is a new person, to whom nothing has come back yet.
     _remove_by_key(connection, suppressed_addresses, person)
     ours = sa.select(deliveries.c.id).where(deliveries.c.key.in_(person.keys))

@@ -17,6 +17,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import (
     answers,
+    attendance,
     bounces,
     cache,
     call_offs,
@@ -30,6 +31,7 @@ from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, Role, Roster
 from onboarding.model.registrations import ManagedRegistration
 from onboarding.model.sessions import InviteeList, Session, Webinar, has_ended
+from onboarding.pipeline.attendance import look_who_joined
 from onboarding.pipeline.hold_back import load_gate
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -153,21 +155,34 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
 async def plan_fresh(
     services: Services, target: Target, state: RunState, options: Options
 ) -> tuple[RunState, Plan]:
-    """Make the plan. If there is anything to do, make it from fresh facts of the webinar.
+    """Make the plan, knowing who has joined; if there is anything to do, from fresh facts.
 
     Raises ConfigurationError for an address of `--only` that no one has.
     """
+    state = await look_who_joined(services, state)
     # What is held back needs fresh facts, too: it may be held back because of old ones.
     if _may_be_outdated(state) and make_plan(state.snapshot, options):
         webinar = await _fetch_webinar(services, target) if state.remembered else state.webinar
         # Only if they differ is all of it fetched again: that costs two more of ten calls a minute.
         if webinar != state.webinar or _lacks_host_link(state):
             roster = state.snapshot.roster
-            state = await _build_state(services, target, roster, webinar, remembered=False)
+            fresh = await _build_state(services, target, roster, webinar, remembered=False)
+            state = _keep_attendance(fresh, state.snapshot)
     plan = await plan_approved(services, target, state, options)
     if unknown := find_unknown(options.only, plan):
         raise _unknown_person(unknown, plan)
     return state, plan
+
+
+def _keep_attendance(state: RunState, asked: Snapshot) -> RunState:
+    """Keep what was asked before: one call a run says who has joined."""
+    snapshot = replace(
+        state.snapshot,
+        attendance=asked.attendance,
+        attendance_note=asked.attendance_note,
+        attendance_calls=asked.attendance_calls,
+    )
+    return replace(state, snapshot=snapshot)
 
 
 def _may_be_outdated(state: RunState) -> bool:
@@ -299,6 +314,7 @@ async def _build_state(
     # Even for a `plan`: managed people, mailboxes and a stored page all hang on this row.
     row = await ledger.run(sessions.upsert, session, services.config.company.account)
     managed = await ledger.run(registrations.load_managed, row)
+    who_joined = await ledger.run(attendance.load_reading, row)
     snapshot = Snapshot(
         session=session,
         roster=roster,
@@ -318,6 +334,8 @@ async def _build_state(
             key: given.answer
             for key, given in (await ledger.run(answers.load_answers, row)).items()
         },
+        attendance=who_joined.certain,
+        attendance_note=who_joined.fault,
     )
     return RunState(row, identify(snapshot), webinar, remembered, listed)
 

@@ -76,6 +76,7 @@ def _make_person(
     person = _clean_person(_find_person(found, key, records), found)
     # What the mailbox holds, not what was sent last: a message that was rejected gave no link.
     mailbox = found.mailboxes.get(key, Mailbox())
+    came = found.status.attendance.get(key)
     company = next((name for name in COMPANY_COLUMNS if name in person.extra), "")
     return ReportedPerson(
         email=person.email,
@@ -91,6 +92,9 @@ def _make_person(
         messages=tuple(map(_make_message, records)),
         note=note,
         answer=found.status.answers[key].answer if key in found.status.answers else "",
+        attendance=came.attendance if came else "",
+        joined_at=came.joined_at if came else None,
+        wrong_door=came.wrong_door if came else False,
     )
 
 

@@ -206,8 +206,8 @@ async def finish_run(
         if not begun.rehearsal_to:
             await record_missed(services, begun.state, begun.plan)
     finally:
-        has_new_notes = await record_end(services, begun)
-    result = await build_result(services, begun, has_new_notes=has_new_notes)
+        news = await record_end(services, begun)
+    result = await build_result(services, begun, news)
     # A rehearsal leaves all mail to be sent, so the next run has to look again.
     inputs = "" if begun.rehearsal_to else begun.prepared.inputs
     key, code = begun.prepared.look_key, result.exit_code

@@ -4,6 +4,7 @@ Comes after all that `run` does, also if the run was stopped.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,18 @@ if TYPE_CHECKING:
 from onboarding.pipeline.run_values import BegunRun, PreparedRun, Result, count_heavy_calls
 
 
-async def build_result(services: Services, begun: BegunRun, *, has_new_notes: bool) -> Result:
+@dataclass(frozen=True, slots=True)
+class EndNews:
+    """What a run has found that the last one had not.
+
+    `differs`: its problems or notes are other ones. `notes` are the new ones about the webinar.
+    """
+
+    differs: bool
+    notes: tuple[str, ...]
+
+
+async def build_result(services: Services, begun: BegunRun, news: EndNews) -> Result:
     """Make the result of a run that has come to its end."""
     prepared, plan = begun.prepared, begun.prepared.plan
     row = prepared.state.session_row
@@ -49,7 +61,8 @@ async def build_result(services: Services, begun: BegunRun, *, has_new_notes: bo
             # The first plan's change: the second plan has only what is left of it.
             begun.sent or begun.queued or begun.recorded or plan.change or prepared.doubts
         ),
-        has_news=has_new_notes or newly_mailed,
+        has_news=news.differs or newly_mailed,
+        new_notes=news.notes,
         has_unsent_invites=_has_unsent_invites(prepared, begun.state),
         attention=find_attention(
             # A person is told once it is unlikely that the server still shows it.
@@ -69,8 +82,8 @@ def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
     return added or state.snapshot.has_unsent_invites
 
 
-async def record_end(services: Services, begun: BegunRun) -> bool:
-    """Record problems and notes. Returns whether they differ from those of the last run."""
+async def record_end(services: Services, begun: BegunRun) -> EndNews:
+    """Record problems and notes. Returns how they differ from those of the last run."""
     state = begun.prepared.state
     row, problems, notes = state.session_row, begun.problems, _run_notes(begun.plan, state)
     # Read before `finish_run` replaces them: cron reports only what is new.
@@ -79,7 +92,8 @@ async def record_end(services: Services, begun: BegunRun) -> bool:
     calls = begun.heavy_calls or count_heavy_calls(services) - begun.prepared.calls_before
     finish = partial(sessions.finish_run, notes=notes)
     await services.ledger.run(finish, row, problems, calls, services.clock.now())
-    return list(earlier) != [*problems, *notes]
+    new_notes = [note.message for note in notes if note not in earlier and not note.email]
+    return EndNews(list(earlier) != [*problems, *notes], tuple(new_notes))
 
 
 def _run_notes(plan: Plan, state: RunState) -> list[Problem]:

@@ -71,7 +71,7 @@ class Result:
     alone; `recorded` counts mailboxes that `--as-told` has recorded; `settling` counts messages in
     doubt that the mail server may still show as taken (`[smtp.sent]`). `has_changes`: it changed
     anything at RingCentral or in the ledger. `has_news`: its problems and notes differ from the
-    last run's.
+    last run's; `new_notes` are the notes about the webinar that the last run had not.
     """
 
     name: str
@@ -88,6 +88,7 @@ class Result:
     skipped: tuple[PlanItem, ...] = ()
     recorded: int = 0
     settling: int = 0
+    new_notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

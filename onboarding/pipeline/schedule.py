@@ -4,18 +4,26 @@
 `status` need no call for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from onboarding.ledger import answers, bounces, call_offs, entries, mailboxes, roster_rows
+from onboarding.ledger import (
+    answers,
+    attendance,
+    bounces,
+    call_offs,
+    entries,
+    mailboxes,
+    roster_rows,
+)
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.answers import PersonAnswer
 from onboarding.model.deliveries import Mailbox
-from onboarding.model.entries import Schedule, find_send_after
+from onboarding.model.entries import Attendance, Schedule, find_send_after
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Session
 from onboarding.plan import Plan
@@ -67,22 +75,25 @@ class PersonEntries:
 class Upcoming:
     """What the schedule has for a webinar from now on.
 
-    `send_after` is when invitations may leave that wait for that; None if none do.
+    `send_after` is when invitations may leave that wait for that; None if none do. `ask_at` is when
+    a run should ask who has joined, because something is due to some; None if nothing is.
     """
 
     people: tuple[PersonEntries, ...] = ()
     send_after: datetime | None = None
+    ask_at: datetime | None = None
 
     @property
     def has_any(self) -> bool:
         """Whether anything is still to be sent."""
-        return any(person.entries.next for person in self.people)
+        return self.ask_at is not None or any(person.entries.next for person in self.people)
 
     @property
     def next_moment(self) -> datetime | None:
         """When a run has something to send next; in the past, if it has now."""
         moments = [person.entries.next.due_at for person in self.people if person.entries.next]
-        return min([*moments, *([self.send_after] if self.send_after else [])], default=None)
+        others = [moment for moment in (self.send_after, self.ask_at) if moment]
+        return min([*moments, *others], default=None)
 
 
 def load_upcoming(
@@ -105,16 +116,40 @@ def load_upcoming(
     boxes = mailboxes.load_mailboxes(connection, seen.id)
     timetable = Timetable(schedule, session, now, entries.load_seen(connection, seen.id))
     given = answers.load_answers(connection, seen.id)
+    reading = attendance.load_reading(connection, seen.id)
+    joined = reading.certain
     suppressed = bounces.load_suppressed(connection)
     people = [
-        PersonEntries(invitee, plan_entries(_as_reader(invitee, boxes, given, session), timetable))
+        PersonEntries(
+            invitee,
+            plan_entries(_as_reader(invitee, boxes, given, session, joined), timetable),
+        )
         for invitee in roster_rows.load_roster(connection, seen.id).values()
         if invitee.email and invitee.key not in suppressed
     ]
     begin = find_send_after(schedule, session)
     is_ahead = begin is not None and (listed_at is None or listed_at < begin)
     waits = is_ahead and any(person.invitee.key not in boxes for person in people)
-    return Upcoming(tuple(people), begin if waits else None)
+    return Upcoming(
+        tuple(people), begin if waits else None, _find_ask_at(people, session, reading.at)
+    )
+
+
+ASK_AGAIN = timedelta(hours=1)
+"""After the end, how long a run waits before it asks again who has joined, the first time."""
+
+
+def _find_ask_at(
+    people: Sequence[PersonEntries], session: Session, asked_at: datetime | None
+) -> datetime | None:
+    """Find when a run should ask who has joined, because an entry hangs on it; None: nothing does.
+
+    Until the end each run asks. After it, RingCentral may never say it: the waits double.
+    """
+    due = min((entry.due_at for person in people for entry in person.entries.unsure), default=None)
+    if due is None or asked_at is None or asked_at < max(due, session.end):
+        return due
+    return asked_at + max(ASK_AGAIN, asked_at - due)
 
 
 def _as_reader(
@@ -122,6 +157,7 @@ def _as_reader(
     boxes: Mapping[str, Mailbox],
     given: Mapping[str, PersonAnswer],
     session: Session,
+    joined: Mapping[str, Attendance],
 ) -> Reader:
     box = boxes.get(invitee.key, Mailbox())
     answer = given.get(invitee.key)
@@ -133,4 +169,5 @@ def _as_reader(
         invited_at=box.invited_at,
         entries=box.entries,
         answer=answer.answer if answer else None,
+        attendance=joined.get(invitee.key, Attendance.UNKNOWN),
     )

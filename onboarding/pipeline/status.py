@@ -18,6 +18,7 @@ from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import (
     answers,
+    attendance,
     bounces,
     call_offs,
     deliveries,
@@ -32,6 +33,7 @@ from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import find_place
 from onboarding.model.addresses import address_key
 from onboarding.model.answers import PersonAnswer
+from onboarding.model.attendance import PersonAttendance
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets
@@ -57,7 +59,8 @@ class Status:
     `mailed_by_ringcentral`: addresses of people that we added and RingCentral has mailed itself.
     `pause` is the one that holds now. `call_off` is None for a session that takes place. `answers`
     are those that people gave from their calendars, `suppressed` says why no message goes to an
-    address any more; both by address key. `upcoming` is what the schedule has for each person.
+    address any more; both by address key. `upcoming` is what the schedule has for each person,
+    `attendance` who has joined, by address key.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Status:
     answers: Mapping[str, PersonAnswer] = field(default_factory=lambda: MappingProxyType({}))
     suppressed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     upcoming: Upcoming = field(default_factory=Upcoming)
+    attendance: Mapping[str, PersonAttendance] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -138,6 +142,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         answers.load_answers(connection, seen.id),
         _find_suppressed(connection, records, config.secrets),
         load_upcoming(connection, target.schedule, seen, now),
+        attendance.load_reading(connection, seen.id).people,
     )
 
 

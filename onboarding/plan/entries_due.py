@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from onboarding.model.answers import Answer
 from onboarding.model.entries import (
+    NEEDS_ATTENDANCE,
     Attendance,
     Audience,
     Entry,
@@ -112,12 +113,14 @@ class DueEntry:
 class ReaderEntries:
     """One person's part of the schedule: what goes now, what they missed, and what comes, by time.
 
-    Of what comes it is not known yet who will have joined, or answered.
+    Of what comes it is not known yet who will have joined, or answered. `unsure` is due now if it
+    turns out that the person has joined, or has not.
     """
 
     due: tuple[DueEntry, ...] = ()
     missed: tuple[DueEntry, ...] = ()
     upcoming: tuple[DueEntry, ...] = ()
+    unsure: tuple[DueEntry, ...] = ()
 
     @property
     def next(self) -> DueEntry | None:
@@ -149,6 +152,7 @@ class _Fate(Enum):
     DUE = auto()
     LATE = auto()
     OVER = auto()
+    UNSURE = auto()
 
 
 def plan_entries(reader: Reader, timetable: Timetable) -> ReaderEntries:
@@ -170,6 +174,7 @@ def plan_entries(reader: Reader, timetable: Timetable) -> ReaderEntries:
         due=tuple(due for due in candidates if due.due_at == latest),
         missed=tuple(sorted(missed, key=_when)),
         upcoming=tuple(sorted(by_fate[_Fate.UPCOMING], key=_when)),
+        unsure=tuple(sorted(by_fate[_Fate.UNSURE], key=_when)),
     )
 
 
@@ -242,14 +247,29 @@ def _find_fate(due: DueEntry, reader: Reader, timetable: Timetable) -> _Fate:
     if due.due_at > now:
         is_lost = timetable.is_over and not entry.is_after_end
         return _Fate.NONE if is_lost else _Fate.UPCOMING
-    # No reminder of what a person does not know yet, and none to a person it is not meant for.
-    if reader.invited_at is None or not _is_in_audience(entry, reader):
+    # No reminder of what a person does not know yet.
+    if reader.invited_at is None:
         return _Fate.NONE
-    if entry.is_after_end:
-        return _Fate.DUE if now < due.expires_at else _Fate.LATE
+    fate = _find_fate_by_time(due, timetable)
+    # And none to a person it is not meant for, as far as that is known.
+    if not _is_in_audience(entry, reader):
+        is_unsure = fate is _Fate.DUE and _needs_attendance(entry, reader)
+        return _Fate.UNSURE if is_unsure else _Fate.NONE
+    return fate
+
+
+def _find_fate_by_time(due: DueEntry, timetable: Timetable) -> _Fate:
+    """Decide what becomes of an entry whose time has come."""
+    if due.entry.is_after_end:
+        return _Fate.DUE if timetable.now < due.expires_at else _Fate.LATE
     if timetable.is_over:
         return _Fate.OVER
     return _Fate.LATE if _is_too_late(due, timetable) else _Fate.DUE
+
+
+def _needs_attendance(entry: Entry, reader: Reader) -> bool:
+    """Whether only the person's attendance is missing to say if an entry goes to them."""
+    return reader.attendance is Attendance.UNKNOWN and entry.to in NEEDS_ATTENDANCE
 
 
 def _is_too_late(due: DueEntry, timetable: Timetable) -> bool:

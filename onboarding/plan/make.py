@@ -40,10 +40,10 @@ def make_plan(
 ) -> Plan:
     """Compare roster, registrations and mailboxes, and say what to do.
 
-    A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is
-    anything to do, and one to each PATCH. `within` is the plan that a person has agreed to: with
-    it, options that select people mean those that it served. `hold` holds back what is not
-    approved.
+    A look costs a run LOOKING_CALLS, and one more where it asks who has joined; one goes to the
+    webinar's own facts when there is anything to do, and one to each PATCH. `within` is the plan
+    that a person has agreed to: with it, options that select people mean those that it served.
+    `hold` holds back what is not approved.
     """
     # First: all that follows compares people by the addresses and ids that are completed here.
     snapshot = identify(snapshot)
@@ -65,9 +65,14 @@ def make_plan(
         items=items,
         problems=_collect_problems(snapshot, items, problems),
         change=change,
-        heavy_calls=LOOKING_CALLS + int(needs_facts) + patches,
+        heavy_calls=LOOKING_CALLS + snapshot.attendance_calls + int(needs_facts) + patches,
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
-        notes=(*_call_off_notes(snapshot), *snapshot.session.notes, *list_schedule_notes(snapshot)),
+        notes=(
+            *_call_off_notes(snapshot),
+            *snapshot.session.notes,
+            *filter(None, [snapshot.attendance_note]),
+            *list_schedule_notes(snapshot),
+        ),
         timeline=make_timeline(items, snapshot),
     )
 

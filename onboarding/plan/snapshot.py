@@ -73,6 +73,8 @@ class Snapshot:
     `schedule` are the webinar's messages on a schedule, `seen` says when a run first saw each of
     its entries (`entries_due.Timetable`). `answers` has what people answered from their calendar,
     `attendance` who has joined, both by address key; who is not in it is unknown.
+    `attendance_note` says why RingCentral does not say who has joined (empty: it does, or was not
+    asked), `attendance_calls` counts the calls that this look made for it.
     """
 
     session: Session
@@ -93,6 +95,8 @@ class Snapshot:
     )
     answers: Mapping[str, Answer] = field(default_factory=lambda: MappingProxyType({}))
     attendance: Mapping[str, Attendance] = field(default_factory=lambda: MappingProxyType({}))
+    attendance_note: str = ""
+    attendance_calls: int = 0
 
     @property
     def timetable(self) -> Timetable:

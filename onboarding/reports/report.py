@@ -49,7 +49,7 @@ class ReportedPerson:
     `extra` are the roster's further columns, name -> value. `link_fingerprint` is that of the link
     which their mailbox holds, empty without one. `outdated` names what is no longer true of what
     the mailbox holds. `note` says why they have no message. `answer`, `attendance` and `joined_at`
-    are empty where nothing is known.
+    are empty where nothing is known; `wrong_door`: they came in by the attendees' door.
     """
 
     email: str
@@ -67,6 +67,7 @@ class ReportedPerson:
     answer: str = ""
     attendance: str = ""
     joined_at: datetime | None = None
+    wrong_door: bool = False
 
     @property
     def latest(self) -> ReportedMessage | None:

@@ -75,6 +75,7 @@ def _person_json(person: ReportedPerson) -> dict[str, Any]:
         "answer": person.answer,
         "attendance": person.attendance,
         "joined_at": person.joined_at.isoformat() if person.joined_at else None,
+        "wrong_door": person.wrong_door,
         "messages": [_message_json(message) for message in person.messages],
     }
 

@@ -34,6 +34,7 @@ CSV_COLUMNS = (
     *("message_id", "reply", "reason", "link"),
     *("first_name", "last_name", "company", "webinar_id", "session_id", "title", "start"),
     *("registered_at", "link_fingerprint", "entry", "answer", "attendance", "joined_at"),
+    "wrong_door",
 )
 """The columns in order, before the roster's own. The names stay: programs read by them."""
 
@@ -142,6 +143,7 @@ def _who_cells(webinar: WebinarReport, person: ReportedPerson) -> dict[str, Cell
         "answer": person.answer,
         "attendance": person.attendance,
         "joined_at": _local_time(joined, webinar) if joined else "",
+        "wrong_door": "yes" if person.wrong_door else "",
         **extra,
     }
 

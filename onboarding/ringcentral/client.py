@@ -15,7 +15,8 @@ import anyio
 import httpx
 from pydantic import SecretStr
 
-from onboarding.errors import ConfigurationError, Refused
+from onboarding.errors import ConfigurationError, Refused, TryLater
+from onboarding.model.attendance import Participant
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Colleague
 from onboarding.model.ports import Progress, RateLimiter
@@ -46,7 +47,14 @@ from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.requests import ApiRequest
 from onboarding.ringcentral.schemas import DirectoryPage, parse_colleagues
 from onboarding.ringcentral.settings import RingCentralSettings
-from onboarding.ringcentral.transport import CallOutcome, NoResponse, Transport, is_unknown
+from onboarding.ringcentral.transport import (
+    CallOutcome,
+    NoResponse,
+    Transport,
+    describe_failure,
+    is_limited,
+    is_unknown,
+)
 from onboarding.web.client import WebClient
 from onboarding.web.tokens import TokenStore
 
@@ -153,6 +161,28 @@ class RingCentral:
         return schemas.parse_invitees(
             await self._read_pages(lambda token: requests.list_invitees(key, token))
         )
+
+    async def participants(self, key: SessionKey) -> tuple[Participant, ...]:
+        """List who of the panel has joined: one Heavy call, never repeated.
+
+        Only the session's Host and co-hosts may ask: raises `NotPermitted` for others, and
+        `NotThere` where RingCentral has no history of the session (yet).
+        """
+        call = requests.list_participants(key)
+        answer = await self._send_with_token(call, self._transport.send_once)
+        if isinstance(answer, NoResponse) or is_unknown(answer) or is_limited(answer):
+            raise TryLater(
+                f"RingCentral gave no answer to the call for {call.description}"
+                f" ({describe_failure(answer)}).",
+                hint="The next run asks again.",
+            )
+        if not answer.is_success:
+            raise request_error(call, parse_error(answer, self._login.secrets))
+        page = parse_answer(schemas.Page, answer.content, call.description)
+        if page.paging.next_page_token:
+            # A part of a list would have people missing who are in the room.
+            raise _endless_list_error(call.description, 1)
+        return schemas.parse_participants(page.records)
 
     async def directory(self) -> tuple[Colleague, ...]:
         """List the company's enabled users: one Medium call per thousand entries."""

@@ -5,18 +5,19 @@ its description for messages. `transport` sends it. The only module that makes r
 the only one that decides `sendInvite` (`docs/ringcentral.md`, "Invitees").
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from onboarding.model.people import Invitee, LinkedUser
+from onboarding.model.people import Invitee, LinkedUser, Role
 from onboarding.model.registrations import Change, Update
 from onboarding.model.sessions import SessionKey
 from onboarding.ringcentral.rate_limits import CallGroup
 
 WEBINAR_API = "/webinar/configuration/v1"
+HISTORY_API = "/webinar/history/v1"
 DIRECTORY_API = "/restapi/v1.0/account/~/directory/entries"
 
 PAGE_SIZE = 1000
@@ -33,7 +34,7 @@ class ApiRequest:
     description: str
     permission: str
     resource: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
 
 
@@ -75,6 +76,16 @@ def list_invitees(key: SessionKey, page: str = "") -> ApiRequest:
     )
 
 
+def list_participants(key: SessionKey) -> ApiRequest:
+    """Ask who of the panel has joined a session: a panel has 100 people, so one page holds all."""
+    subject = f"session {key.session_id} of webinar {key.webinar_id}"
+    path = f"{_build_session_path(key.webinar_id, key.session_id, HISTORY_API)}/participants"
+    roles = [role.value for role in (Role.HOST, Role.COHOST, Role.PANELIST)]
+    query = {"originalRole": roles, "perPage": str(PAGE_SIZE)}
+    what = f"the participants of {subject}"
+    return ApiRequest("GET", path, CallGroup.HEAVY, what, "ReadWebinars", subject, query)
+
+
 def change_invitees(key: SessionKey, wanted: Change) -> ApiRequest:
     """Add, update and delete invitees in one PATCH (`docs/ringcentral.md`, "Invitees")."""
     subject = f"session {key.session_id} of webinar {key.webinar_id}"
@@ -102,10 +113,10 @@ def list_directory(page: int) -> ApiRequest:
     )
 
 
-def _build_session_path(webinar_id: str, session_id: str) -> str:
+def _build_session_path(webinar_id: str, session_id: str, api: str = WEBINAR_API) -> str:
     # Quoted whole, slashes too: an id from a file must not lead to another path.
     webinar, session = quote(webinar_id, safe=""), quote(session_id, safe="")
-    return f"{WEBINAR_API}/webinars/{webinar}/sessions/{session}"
+    return f"{api}/webinars/{webinar}/sessions/{session}"
 
 
 def _build_page_query(token: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from onboarding.model.attendance import Participant
 from onboarding.model.people import Colleague, LinkedUser, Role
 from onboarding.model.sessions import (
     InviteeList,
@@ -314,6 +315,43 @@ def parse_session_entry(record: Any) -> SessionEntry | OddSession:
         traces = EntryTraces.model_validate(record if isinstance(record, dict) else {})
         webinar_id = traces.webinar.id if traces.webinar else ""
         return OddSession(webinar_id, traces.id, traces.status, describe_drift(error))
+
+
+class ParticipantRecord(ApiRecord):
+    """One who has joined a session. All but the roles may be missing."""
+
+    role: LooseText = ""
+    original_role: Annotated[Role | None, BeforeValidator(parse_api_role), lenient(None)] = None
+    invitee_id: LooseText = ""
+    email: LooseText = ""
+    linked_user: Annotated[UserIds | None, lenient(None)] = None
+    join_time: Annotated[Start | None, lenient(None)] = None
+
+    def to_model(self) -> Participant:
+        """The same in the model's words."""
+        return Participant(
+            original_role=self.original_role,
+            as_attendee=normalize_role(self.role) == ATTENDEE,
+            invitee_id=self.invitee_id,
+            email=self.email,
+            linked_user=self.linked_user.to_model() if self.linked_user else None,
+            joined_at=self.join_time.astimezone(UTC) if self.join_time else None,
+        )
+
+
+def parse_participants(records: Iterable[Any]) -> tuple[Participant, ...]:
+    """Read the panel's participants. One that isn't understood counts as one of any role."""
+    return tuple(_parse_participant(record) for record in records if not _is_attendee(record))
+
+
+def _parse_participant(record: Any) -> Participant:
+    return ParticipantRecord.model_validate(record if isinstance(record, dict) else {}).to_model()
+
+
+def _is_attendee(record: Any) -> bool:
+    """Whether a record is that of an invited attendee: a server may not heed our question."""
+    role = record.get("originalRole") if isinstance(record, dict) else None
+    return normalize_role(role) == ATTENDEE
 
 
 class ChangeAnswer(ApiRecord):

@@ -62,6 +62,11 @@ def is_unknown(outcome: CallOutcome) -> bool:
     return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
 
 
+def is_limited(outcome: httpx.Response) -> bool:
+    """Tell whether the server refuses a call only because there were too many."""
+    return outcome.status_code == TOO_MANY_REQUESTS
+
+
 def describe_failure(outcome: CallOutcome) -> str:
     """Say in words what is wrong with an outcome."""
     if isinstance(outcome, NoResponse):
@@ -118,6 +123,14 @@ class Transport:
                 return outcome
             await self.back_off(attempt, outcome)
             attempt += 1
+
+    async def send_once(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
+        """Send a question once, in its turn: for what a run can do without."""
+        await self._gate.wait_turn(group)
+        outcome = await self._send_once(request, group)
+        if isinstance(outcome, httpx.Response):
+            await self._update_limit(outcome, group)
+        return outcome
 
     async def back_off(self, attempt: int, outcome: CallOutcome) -> None:
         """Wait after the given failed attempt (from 1).

@@ -6,24 +6,29 @@ argument.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 
+from onboarding.model.addresses import address_key
 from onboarding.model.people import LinkedUser, Role
-from onboarding.simulator.errors import not_found
+from onboarding.model.sessions import SessionStatus
+from onboarding.simulator.errors import USER_PERMISSION_MISSING, RequestRefused, not_found
 from onboarding.simulator.invitees import ChangeResult, Draft, RuleContext, apply_change
 from onboarding.simulator.parse import AddRequest, ChangeRequest
 from onboarding.simulator.records import (
+    ATTENDEE_ROLE,
     CompanyDirectory,
     DirectoryEntry,
     SimulatedInvitee,
+    SimulatedParticipant,
     SimulatedSession,
     SimulatedWebinar,
     make_link,
     make_phone_code,
 )
-from onboarding.simulator.rules import BadInvitee, Rules
+from onboarding.simulator.rules import BadInvitee, History, Rules
 from onboarding.simulator.state import AccountState, InviteeState, SessionState, WebinarState
 from onboarding.simulator.tokens import IssuedTokens
 
@@ -50,6 +55,7 @@ class SimulatedAccount:
         self.webinars: dict[str, SimulatedWebinar] = {}
         self.sessions: dict[Key, SimulatedSession] = {}
         self.invitees: dict[Key, Mapping[str, SimulatedInvitee]] = {}
+        self.participants: dict[Key, list[SimulatedParticipant]] = {}
         self.mailed: list[str] = []
         self._earlier: dict[Key, list[Mapping[str, SimulatedInvitee]]] = {}
         # One count for the whole account: an id never comes back, as ledgers rely on it.
@@ -143,6 +149,66 @@ class SimulatedAccount:
         draft.send_now()
         self._save_draft(webinar_id, session_id, draft)
 
+    def join(
+        self,
+        webinar_id: str,
+        session_id: str,
+        who: str,
+        at: datetime,
+        *,
+        door: Role | Literal["Attendee"] | None = None,
+    ) -> None:
+        """Let an invitee join, by the id of their record or by address; else a stranger.
+
+        `door` is the role they come in with: their own, where it is not given.
+        """
+        records = self.list_records(webinar_id, session_id)
+        found = next((record for record in records if self._is_called(record, who)), None)
+        original = found.role if found else Role.PANELIST
+        participant = SimulatedParticipant(
+            joined=at,
+            role=door or original,
+            original_role=original,
+            invitee_id=found.id if found else "",
+            email=self._find_address(found) if found else who,
+            linked_user=found.linked_user if found else None,
+        )
+        self.participants.setdefault((webinar_id, session_id), []).append(participant)
+
+    def list_participants(
+        self, webinar_id: str, session_id: str, now: datetime
+    ) -> list[SimulatedParticipant]:
+        """List who has joined by now.
+
+        Raises RequestRefused: 403 unless the user who is logged in is Host or co-host, 404 where
+        there is no history (yet).
+        """
+        session = self.find_session(webinar_id, session_id)
+        if not self._may_see_history(webinar_id, session_id):
+            message = "The user is neither Host nor CoHost of the session"
+            raise RequestRefused(403, USER_PERMISSION_MISSING, message)
+        is_ahead = session.status is SessionStatus.SCHEDULED
+        if is_ahead or self.rules.history is History.MISSING:
+            raise not_found("Session")
+        if self.rules.history is History.EMPTY:
+            return []
+        joined = self.participants.get((webinar_id, session_id), [])
+        return [participant for participant in joined if participant.joined <= now]
+
+    def _may_see_history(self, webinar_id: str, session_id: str) -> bool:
+        return any(
+            record.role in {Role.HOST, Role.COHOST} and record.linked_user == self.owner.linked_user
+            for record in self.list_records(webinar_id, session_id)
+        )
+
+    def _is_called(self, record: SimulatedInvitee, who: str) -> bool:
+        address = self._find_address(record)
+        return who == record.id or (bool(address) and address_key(address) == address_key(who))
+
+    def _find_address(self, record: SimulatedInvitee) -> str:
+        entry = self.find_entry(record)
+        return record.email or (entry.email if entry else "")
+
     def find_entry(self, record: SimulatedInvitee) -> DirectoryEntry | None:
         """Find the directory's entry of a linked user."""
         return self.directory.find_user(record.linked_user) if record.linked_user else None
@@ -183,6 +249,31 @@ class SimulatedAccount:
                 *(self._build_invitee(invitee, now, webinar) for invitee in session.invitees),
             ]
             self.invitees[webinar.id, session.id] = {record.id: record for record in people}
+            self._schedule_joins(webinar.id, session, people)
+
+    def _schedule_joins(
+        self, webinar_id: str, state: SessionState, people: Sequence[SimulatedInvitee]
+    ) -> None:
+        """Let people join as the state says: the Host, who comes first, the others, strangers."""
+        host, *invitees = people
+        if state.host_joins is not None:
+            at = state.start + timedelta(seconds=state.host_joins)
+            self.join(webinar_id, state.id, host.id, at)
+        for record, invitee in zip(invitees, state.invitees, strict=True):
+            if invitee.joins is not None:
+                at = state.start + timedelta(seconds=invitee.joins)
+                door = ATTENDEE_ROLE if invitee.wrong_door else None
+                self.join(webinar_id, state.id, record.id, at, door=door)
+        strangers = [
+            SimulatedParticipant(
+                joined=state.start + timedelta(seconds=stranger.joins),
+                role=stranger.role,
+                original_role=stranger.role,
+                email=stranger.email,
+            )
+            for stranger in state.strangers
+        ]
+        self.participants.setdefault((webinar_id, state.id), []).extend(strangers)
 
     def _build_host(
         self, state: SessionState, now: datetime, webinar: SimulatedWebinar

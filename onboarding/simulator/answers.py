@@ -12,6 +12,7 @@ from onboarding.model.people import LinkedUser
 from onboarding.simulator.records import (
     DirectoryEntry,
     SimulatedInvitee,
+    SimulatedParticipant,
     SimulatedSession,
     SimulatedWebinar,
 )
@@ -122,6 +123,23 @@ def _select_directory_texts(entry: DirectoryEntry, rules: Rules) -> dict[str, st
     if rules.linked_users_show_email:
         texts["email"] = entry.email
     return texts
+
+
+def format_participant(participant: SimulatedParticipant, rules: Rules) -> Json:
+    """One who has joined; whether history names their record is a switch of the rules."""
+    answer: Json = {
+        "role": participant.role,
+        "originalRole": participant.original_role,
+        "type": "User",
+        "joinTime": format_time(participant.joined),
+    }
+    if participant.invitee_id and rules.participants_show_ids:
+        answer["inviteeId"] = participant.invitee_id
+    if participant.email:
+        answer["email"] = participant.email
+    if participant.linked_user:
+        answer["linkedUser"] = format_linked_user(participant.linked_user)
+    return participant.odd.distort(answer)
 
 
 def format_contact(entry: DirectoryEntry, *, with_account: bool) -> Json:

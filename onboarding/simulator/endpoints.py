@@ -187,6 +187,22 @@ def answer_delete(call: Call) -> Answer:
     return Answer(204)
 
 
+def answer_participants(call: Call) -> Answer:
+    """`GET .../history/.../participants`: who has joined, of the roles that are asked for."""
+    joined = call.account.list_participants(*call.session_key, call.now)
+    roles = {name: call.query.getlist(name) for name in ("role", "originalRole")}
+    selected = [
+        participant
+        for participant in joined
+        if participant.role in (roles["role"] or [participant.role])
+        and participant.original_role in (roles["originalRole"] or [participant.original_role])
+    ]
+    page, paging = answers.select_page_by_token(selected, *parse_page(call.query))
+    rules = call.account.rules
+    shown = [answers.format_participant(participant, rules) for participant in page]
+    return Answer(200, {"records": shown, "paging": paging})
+
+
 def answer_directory(call: Call) -> Answer:
     """`GET .../directory/entries`."""
     federated = call.query.get("showFederated", "true") != "false"
@@ -261,6 +277,7 @@ class Endpoint:
 
 WEBINARS_PATH = "/webinar/configuration/v1"
 SESSION_PATH = f"{WEBINARS_PATH}/webinars/{{webinar}}/sessions/{{session}}"
+HISTORY_PATH = "/webinar/history/v1/webinars/{webinar}/sessions/{session}"
 INVITEES_PATH = f"{SESSION_PATH}/invitees"
 INVITEE_PATH = f"{INVITEES_PATH}/{{invitee}}"
 ACCOUNT_PATH = "/restapi/v1.0/account/{account}"
@@ -290,6 +307,13 @@ ENDPOINTS = (
     ),
     Endpoint("GET", SESSION_PATH, LimitGroup.HEAVY, answer_session, "ReadWebinars"),
     Endpoint("GET", INVITEES_PATH, LimitGroup.HEAVY, answer_invitees, "ReadWebinars"),
+    Endpoint(
+        "GET",
+        f"{HISTORY_PATH}/participants",
+        LimitGroup.HEAVY,
+        answer_participants,
+        "ReadWebinars",
+    ),
     Endpoint("PATCH", INVITEES_PATH, LimitGroup.HEAVY, answer_change, "EditWebinars"),
     Endpoint("GET", INVITEE_PATH, LimitGroup.HEAVY, answer_invitee, "ReadWebinars"),
     Endpoint("PUT", INVITEE_PATH, LimitGroup.HEAVY, answer_update, "EditWebinars"),

@@ -171,6 +171,23 @@ class SimulatedInvitee:
     odd: Odd = NOT_ODD
 
 
+@dataclass(frozen=True, slots=True)
+class SimulatedParticipant:
+    """One who joins a session at a moment (aware), by the door of a role.
+
+    `invitee_id` is that of an invitee's record, with which come address and ids; a stranger, who
+    belongs to no record, has only an address.
+    """
+
+    joined: datetime
+    role: Role | Literal["Attendee"]
+    original_role: Role | Literal["Attendee"]
+    invitee_id: str = ""
+    email: str = ""
+    linked_user: LinkedUser | None = None
+    odd: Odd = NOT_ODD
+
+
 def make_link(kind: str = "join") -> SecretStr:
     """Make a link that can't be guessed, on a domain that can't be registered (RFC 2606)."""
     return SecretStr(f"https://webinar.example/{kind}/{secrets.token_urlsafe(24)}")

@@ -23,6 +23,15 @@ class BadInvitee(StrEnum):
     APPLY_OTHERS = "apply-others"
 
 
+class History(StrEnum):
+    """What the history of a session says of its participants."""
+
+    KNOWN = "known"
+    # As while RingCentral does not know it yet.
+    MISSING = "missing"
+    EMPTY = "empty"
+
+
 class Rules(BaseModel):
     """The switches. The vendor documents no `largest_batch` and no `conflict_code`."""
 
@@ -39,3 +48,6 @@ class Rules(BaseModel):
     # Beyond 99 additions with 99 deletions, so that only a test meets it.
     largest_batch: int = Field(default=300, ge=1)
     conflict_code: str = CONFLICT
+    # The milder reading: with another one no rehearsal would show who has joined.
+    history: History = History.KNOWN
+    participants_show_ids: bool = True

@@ -78,7 +78,9 @@ class LinkedUserState(StatePart):
 class InviteeState(StatePart):
     """A person who is invited from the start. The Host is implicit and never listed.
 
-    `odd` is what their record says otherwise than it should.
+    `joins` is when they join, in seconds after the session's start (negative: before); without it
+    they never do. `wrong_door`: they come as attendee. `odd` is what their record says otherwise
+    than it should.
     """
 
     # An attendee can only be there from the start: no request adds one.
@@ -90,13 +92,24 @@ class InviteeState(StatePart):
     linked_user: LinkedUserState | None = None
     send_invite: bool = True
     join_uri: SecretStr | None = None
+    joins: int | None = None
+    wrong_door: bool = False
     odd: Odd = Odd()
+
+
+class StrangerState(StatePart):
+    """One who joins on the panel and belongs to no invitee's record; `joins` as for invitees."""
+
+    role: Literal[Role.HOST, Role.PANELIST, Role.COHOST] = Role.PANELIST
+    email: str = ""
+    joins: int = 0
 
 
 class SessionState(StatePart):
     """A session: `start` with its offset (`2026-09-01T14:00:00Z`), lengths in seconds.
 
-    `odd` is about the session itself, `odd_host` about the record of its Host.
+    `strangers` join although they are not invited, `host_joins` says when the Host does, as an
+    invitee's `joins`. `odd` is about the session itself, `odd_host` about the record of its Host.
     """
 
     id: str = Field(min_length=1, max_length=20)
@@ -110,6 +123,8 @@ class SessionState(StatePart):
         SessionStatus.SCHEDULED
     )
     invitees: tuple[InviteeState, ...] = ()
+    strangers: tuple[StrangerState, ...] = ()
+    host_joins: int | None = None
     odd: Odd = Odd()
     odd_host: Odd = Odd()
 

@@ -39,6 +39,7 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
         "called_off",
         "answers",
         "suppressed",
+        "attendance",
         "next",
     ]
     assert (status["webinar"], status["counts"], status["heavy_calls"]) == (NAME, {"sent": 2}, 4)

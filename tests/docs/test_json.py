@@ -30,7 +30,7 @@ FREE_KEYS = {"counts", "changes", "extra"}
 """Objects whose keys are not fixed: states, fields, columns."""
 
 
-MAY_BE_EMPTY = {"as_told", "answers", "suppressed", "attachments"}
+MAY_BE_EMPTY = {"as_told", "answers", "attendance", "suppressed", "attachments"}
 """Lists that no single run fills together with all others; their shape has a test of its own."""
 
 

@@ -15,6 +15,7 @@ from onboarding.simulator.state import (
     ColleagueState,
     InviteeState,
     SessionState,
+    StrangerState,
     WebinarState,
     read_state,
 )
@@ -61,6 +62,7 @@ def test_every_key_of_a_state_file_is_documented_with_its_default():
         "a webinar": WebinarState,
         "a session": SessionState,
         "an invitee": InviteeState,
+        "a stranger": StrangerState,
     }
     real = {
         part: {key: shown(field) for key, field in model.model_fields.items()}

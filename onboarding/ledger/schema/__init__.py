@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from onboarding.ledger.schema.attendance import attendance, attendance_readings
 from onboarding.ledger.schema.base import BigNumber, metadata
 from onboarding.ledger.schema.base import account_column as _account_column
 from onboarding.ledger.schema.base import session_column as _session_column
@@ -23,6 +24,8 @@ from onboarding.ledger.sql import UtcDateTime
 
 __all__ = [
     "answers",
+    "attendance",
+    "attendance_readings",
     "handled_replies",
     "inbox_positions",
     "kept_messages",

@@ -45,6 +45,7 @@ def upgrade() -> None:
     _add_entries()
     _add_inbox()
     _add_calendar_entries()
+    _add_attendance()
     _change_kept_messages()
     _add_accounts()
 
@@ -202,6 +203,27 @@ def _former_uid(row: sa.RowMapping) -> str:
     identity = f"{row['server']}\n{session}\n{row['key']}"
     domain = str(row["message_id"]).rpartition("@")[2].removesuffix(">")
     return f"{hashlib.sha256(identity.encode()).hexdigest()[:40]}@{domain}"
+
+
+def _add_attendance() -> None:
+    """Who has joined a session, and when RingCentral was asked for that."""
+    op.create_table(
+        "attendance",
+        _owner("session", "sessions.id"),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("attendance", sa.Text, nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True)),
+        sa.Column("wrong_door", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("session", "key", name="pk_attendance"),
+    )
+    op.create_table(
+        "attendance_readings",
+        _owner("session", "sessions.id"),
+        _time("at"),
+        sa.Column("is_final", sa.Boolean, nullable=False),
+        sa.Column("fault", sa.Text, nullable=False, server_default=""),
+        sa.PrimaryKeyConstraint("session", name="pk_attendance_readings"),
+    )
 
 
 def _change_kept_messages() -> None:
