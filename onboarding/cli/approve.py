@@ -12,7 +12,7 @@ from onboarding.errors import EXIT_DONE
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.reviews import SHOWN_DIGITS, ApprovalMode
 from onboarding.pipeline.approve import Approval, approve_page
-from onboarding.pipeline.target import Target, find_target
+from onboarding.pipeline.target import Target, find_webinar
 
 LONGEST_NOTE = 500
 """Characters of `--note`: history is a table that people read."""
@@ -47,7 +47,7 @@ def approve_command(
     config = options.load_config(config_file)
     # The name is needed beside the digest: a digest that was copied from another webinar's page
     # must be refused, not approved.
-    target = find_target(config, name)
+    config, target = find_webinar(config, name)
 
     async def work(stop: asyncio.Event) -> int:
         async with options.open_command_services(config, stop, quiet=True) as services:

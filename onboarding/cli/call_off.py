@@ -26,7 +26,7 @@ from onboarding.pipeline.call_off import (
 )
 from onboarding.pipeline.lease import NOTHING_WAS_DONE, webinar_lease
 from onboarding.pipeline.run_values import PreparedRun, Result
-from onboarding.pipeline.target import Target, find_target
+from onboarding.pipeline.target import Target, find_webinar
 
 Undo = Annotated[
     bool, typer.Option("--undo", help="The webinar takes place after all: let runs go on.")
@@ -54,7 +54,7 @@ def call_off_command(
     actor = options.find_actor(by)
     config = options.load_config(config_file)
     options.warn_about_fence(config)
-    target = find_target(config, name, invitees)
+    config, target = find_webinar(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
         if undo:

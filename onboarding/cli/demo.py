@@ -62,7 +62,7 @@ async def run_demo(folder: Path | None, stop: asyncio.Event) -> int:
     config = load(home / "config.toml", rehearsal_variables("http://127.0.0.1:1", 1))
     # Before the servers are open, so that a roster that can't be
     # read ends the demo with its message.
-    account = await simulate_configured_webinars(config, datetime.now(UTC), stop)
+    account, *_ = await simulate_configured_webinars(config, datetime.now(UTC), stop)
     async with serve_ringcentral(account) as ringcentral, serve_mail(home / "mail") as mail:
         config = load(home / "config.toml", rehearsal_variables(ringcentral.url, mail.port))
         is_good = await _run_twice(config, mail, stop)

@@ -98,7 +98,7 @@ async def run_fortnight(folder: Path | None, stop: asyncio.Event) -> int:
     clock = PassedTime(BEGIN)
     # As in `run_demo`: the account is made before its server has an address.
     config = load(home / "config.toml", rehearsal_variables("http://127.0.0.1:1", 1))
-    account = await simulate_configured_webinars(config, clock.now, stop)
+    account, *_ = await simulate_configured_webinars(config, clock.now, stop)
     async with (
         serve_ringcentral(account, clock=clock.read) as ringcentral,
         serve_mail(home / "mail") as mail,

@@ -26,7 +26,7 @@ from onboarding.pipeline.kept_messages import (
     rebuild,
 )
 from onboarding.pipeline.prune import Pruned, prune
-from onboarding.pipeline.target import find_target
+from onboarding.pipeline.target import find_webinar
 
 Eml = Annotated[
     Path | None,
@@ -53,8 +53,7 @@ def show_command(
     """
     if eml and as_json:
         raise typer.BadParameter("Choose one of --eml and --json.", param_hint="--eml / --json")
-    config = options.load_config(config_file)
-    target = find_target(config, name)
+    config, target = find_webinar(options.load_config(config_file), name)
     if eml:
         # Before the ledger is read, so a wrong file name is refused at once.
         check_output_file(eml, config, [target])

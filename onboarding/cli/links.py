@@ -16,7 +16,7 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.people import Role
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.links import PanelLink, PanelLinks, read_links, record_shown
-from onboarding.pipeline.target import Target, find_target
+from onboarding.pipeline.target import Target, find_webinar
 
 MISSING_LINK = "RingCentral gives no link for this person."
 
@@ -36,8 +36,7 @@ def links_command(
     """
     options.require_answer(yes=yes)
     actor, roles = options.find_actor(by), options.parse_roles(role)
-    config = options.load_config(config_file)
-    target = find_target(config, name)
+    config, target = find_webinar(options.load_config(config_file), name)
 
     async def work(stop: asyncio.Event) -> int:
         return await show_links(config, target, roles, only or [], stop, by=actor, ask=not yes)

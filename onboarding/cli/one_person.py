@@ -37,7 +37,7 @@ from onboarding.pipeline.resend import (
     resend_exit_code,
 )
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.target import Target, find_target
+from onboarding.pipeline.target import Target, find_webinar
 
 EmailsOrRole = Annotated[
     list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --role.")
@@ -100,7 +100,7 @@ def resend_command(
     act = Act(options.find_actor(by), parse_reason(reason), ask=not yes, as_json=as_json)
     config = options.load_config(config_file)
     options.warn_about_fence(config)
-    target = find_target(config, name, invitees)
+    config, target = find_webinar(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
         return await resend(config, target, emails or [], roles, act, stop)
@@ -178,7 +178,7 @@ def replace_command(
     act = Act(options.find_actor(by), "", ask=not yes, as_json=as_json)
     config = options.load_config(config_file)
     options.warn_about_fence(config)
-    target = find_target(config, name, invitees)
+    config, target = find_webinar(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
         return await replace_person(config, target, old, cells, act, stop)

@@ -21,7 +21,7 @@ from onboarding.model.addresses import address_key
 from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.status import MessageRecord, no_run_yet, read_status
-from onboarding.pipeline.target import find_target
+from onboarding.pipeline.target import find_webinar
 
 Decision = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
 """A decision about one webinar's messages. It returns the address keys of the changed ones."""
@@ -133,7 +133,7 @@ def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> i
 
     `emails`: only those to these addresses; None is all.
     """
-    target = find_target(config, name)
+    config, target = find_webinar(config, name)
     found = asyncio.run(read_status(config, target, datetime.now(UTC), ProgressLines()))
     if found.seen is None:
         raise no_run_yet(name)
@@ -176,8 +176,7 @@ def _decide(
     by: str,
 ) -> Sequence[str]:
     actor = options.find_actor(by)
-    config = options.load_config(config_file)
-    target = find_target(config, name)
+    config, target = find_webinar(options.load_config(config_file), name)
 
     async def work(stop: asyncio.Event) -> Sequence[str]:
         async with (

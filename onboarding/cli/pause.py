@@ -12,7 +12,7 @@ from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE
 from onboarding.model.pauses import TimeNotUnderstoodError
 from onboarding.pipeline.pause import Paused, pause_webinar, resume_webinar
-from onboarding.pipeline.target import find_target
+from onboarding.pipeline.target import find_webinar
 
 Until = Annotated[
     str,
@@ -37,7 +37,7 @@ def pause_command(
     A run that a person starts by name goes all the same. Calls no server.
     """
     actor, config = options.find_actor(by), options.load_config(config_file)
-    target = find_target(config, name)
+    config, target = find_webinar(config, name)
 
     async def work(stop: asyncio.Event) -> Paused:
         async with options.open_command_services(config, stop, quiet=True) as services:
@@ -59,7 +59,7 @@ def resume_command(
 ) -> None:
     """End the pause of a webinar: the next `run --all` serves it again."""
     actor, config = options.find_actor(by), options.load_config(config_file)
-    target = find_target(config, name)
+    config, target = find_webinar(config, name)
 
     async def work(stop: asyncio.Event) -> bool:
         async with options.open_command_services(config, stop, quiet=True) as services:

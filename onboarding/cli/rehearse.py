@@ -21,7 +21,9 @@ from onboarding.cli import options
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.config import Config, load
+from onboarding.config.companies import name_variables
 from onboarding.errors import EXIT_DONE, ConfigurationError
+from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.target import find_target
 from onboarding.simulator.account import SimulatedAccount
@@ -165,10 +167,20 @@ def simulator_command(
     )
 
     async def work(stop: asyncio.Event) -> int:
-        account = await make_account(config_file, state, os.environ, stop)
-        return await run_simulator(account, simulator_options, stop)
+        accounts = await make_accounts(config_file, state, os.environ, stop)
+        config = _load_if_there(config_file, os.environ)
+        return await run_simulator(accounts, simulator_options, stop, config)
 
     raise typer.Exit(run_until_stopped(work))
+
+
+def make_credentials(account: str) -> Credentials:
+    """Make up what the simulator takes from an account with a name, and knows it by."""
+    made_up = SecretStr(f"simulated-{account}")
+    return Credentials(client_id=f"simulated-{account}", client_secret=made_up, jwt=made_up)
+
+
+SMTP_PREFIX = "ONBOARDING_SMTP__"
 
 
 def rehearsal_variables(
@@ -195,10 +207,34 @@ def rehearsal_variables(
     }
 
 
-async def make_account(
+def company_variables(config: Config, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a rehearsal for each account and mail server with a name.
+
+    Without them a rehearsal would reach those for real. `variables` are the plain ones.
+    """
+    found: dict[str, str] = {}
+    for account in config.accounts:
+        prefix, credentials = name_variables("accounts", account), make_credentials(account)
+        found |= {
+            f"{prefix}SERVER": variables["RC_SERVER_URL"],
+            f"{prefix}CLIENT_ID": credentials.client_id,
+            f"{prefix}CLIENT_SECRET": credentials.client_secret.get_secret_value(),
+            f"{prefix}JWT": credentials.jwt.get_secret_value(),
+        }
+    for server in config.smtp_servers:
+        prefix = name_variables("smtp_servers", server)
+        found |= {
+            f"{prefix}{name.removeprefix(SMTP_PREFIX)}": value
+            for name, value in variables.items()
+            if name.startswith(SMTP_PREFIX)
+        }
+    return found
+
+
+async def make_accounts(
     config_file: Path | None, state: Path | None, environ: Mapping[str, str], stop: asyncio.Event
-) -> SimulatedAccount:
-    """Make the simulator's account: from a state file, else from the configured webinars.
+) -> list[SimulatedAccount]:
+    """Make the simulator's accounts: from a state file, else from the configured webinars.
 
     Raises ConfigurationError if either can't be read.
     """
@@ -207,33 +243,51 @@ async def make_account(
     if state is None:
         return await simulate_configured_webinars(load(config_file, environ), now, stop)
     try:
-        return SimulatedAccount(read_state(state), now)
+        return [SimulatedAccount(read_state(state), now)]
     except BadState as error:
         raise ConfigurationError(str(error), hint=STATE_HINT) from None
 
 
 async def simulate_configured_webinars(
     config: Config, now: datetime, stop: asyncio.Event
-) -> SimulatedAccount:
-    """Make an account that has a configuration's webinars, and the colleagues on their rosters."""
-    seeds = []
+) -> list[SimulatedAccount]:
+    """Make the accounts that have a configuration's webinars, and the colleagues on their rosters.
+
+    The first is that of `[ringcentral]`; it takes any credentials.
+    """
+    seeds: dict[str, list[WebinarSeed]] = {
+        DEFAULT_ACCOUNT: [],
+        **{name: [] for name in config.accounts},
+    }
     for name, webinar in config.webinars.items():
         roster = await read_roster(find_target(config, name), stop)
         title = name.replace("-", " ").replace("_", " ").title()
         seed = WebinarSeed(webinar.webinar, webinar.session or "", roster.invitees, title=title)
-        seeds.append(seed)
-    return seed_account(seeds, now)
+        seeds[webinar.company.account].append(seed)
+    return [
+        seed_account(own, now, None if account == DEFAULT_ACCOUNT else make_credentials(account))
+        for account, own in seeds.items()
+    ]
+
+
+def _load_if_there(file: Path | None, environ: Mapping[str, str]) -> Config | None:
+    """Load the configuration that is rehearsed; None if there is none beside a state file."""
+    path = file or Path(environ.get("ONBOARDING_CONFIG") or "config.toml")
+    return load(file, environ) if path.exists() else None
 
 
 async def run_simulator(
-    account: SimulatedAccount, simulator_options: SimulatorOptions, stop: asyncio.Event
+    accounts: Sequence[SimulatedAccount],
+    simulator_options: SimulatorOptions,
+    stop: asyncio.Event,
+    config: Config | None = None,
 ) -> int:
     """Simulate RingCentral and catch mail until a signal comes.
 
     Raises ConfigurationError if a port is taken, a fault is unknown or the mail can't be stored.
     """
     try:
-        await _serve_until_stopped(account, simulator_options, stop)
+        await _serve_until_stopped(accounts, simulator_options, stop, config)
     # Before OSError, which includes it: here the mail folder is a file.
     except FileExistsError:
         raise ConfigurationError(
@@ -253,19 +307,27 @@ async def run_simulator(
 
 
 async def _serve_until_stopped(
-    account: SimulatedAccount, simulator_options: SimulatorOptions, stop: asyncio.Event
+    accounts: Sequence[SimulatedAccount],
+    simulator_options: SimulatorOptions,
+    stop: asyncio.Event,
+    config: Config | None,
 ) -> None:
     """Serve both, and print how to reach them."""
     port, mail_port = simulator_options.ports
     limits, faults = simulator_options.limits, simulator_options.faults
     mail_dir, rules = simulator_options.mail_dir, simulator_options.rules
+    account, *others = accounts
     async with (
-        serve_ringcentral(account, port=port, limits=limits, faults=faults) as ringcentral,
+        serve_ringcentral(
+            account, others=others, port=port, limits=limits, faults=faults
+        ) as ringcentral,
         serve_mail(mail_dir, port=mail_port, rules=rules) as mail,
     ):
         # A state file may ask for its own credentials, to rehearse a refused log-in.
         credentials = account.tokens.credentials or ANY_CREDENTIALS
-        _print_start(rehearsal_variables(ringcentral.url, mail.port, credentials), mail_dir)
+        variables = rehearsal_variables(ringcentral.url, mail.port, credentials)
+        named = company_variables(config, variables) if config else {}
+        _print_start({**variables, **named}, mail_dir)
         await stop.wait()
 
 

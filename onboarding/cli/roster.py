@@ -16,7 +16,7 @@ from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.model.people import Invitee, format_problem
 from onboarding.pipeline.roster_file import find_problems, read_panel, render_roster
-from onboarding.pipeline.target import find_target
+from onboarding.pipeline.target import find_webinar
 
 RosterFile = Annotated[
     Path | None,
@@ -39,8 +39,7 @@ def roster_command(
 
     For taking over a running webinar without typing. Overwrites nothing.
     """
-    config = options.load_config(config_file)
-    target = find_target(config, name)
+    config, target = find_webinar(options.load_config(config_file), name)
     # Before RingCentral is asked. The file is most likely the roster in use, and what has been
     # typed there, such as languages, is nowhere else.
     if output and output.is_file():

@@ -41,7 +41,7 @@ from onboarding.pipeline.run import RETRY_WINDOW, execute_plan, prepare_run
 from onboarding.pipeline.run_values import PreparedRun, Result
 from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.status import read_attention
-from onboarding.pipeline.target import find_target
+from onboarding.pipeline.target import find_webinar
 from onboarding.plan import Options
 from onboarding.plan.agreement import describe_work
 
@@ -178,8 +178,8 @@ async def run_webinar(
 ) -> int:
     """Run one webinar. Returns the exit code."""
     progress = progress_for(quiet=run_options.quiet or run_options.as_json)
+    config, target = find_webinar(config, name, invitees)
     options.warn_about_plaintext(config)
-    target = find_target(config, name, invitees)
     async with (
         open_services(config, progress, options.clock_for(stop, progress), stop) as services,
         webinar_lease(services, target) as lease,

@@ -81,7 +81,8 @@ def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
     # A signal ends all webinars, and is said once, at the very end.
     if end.error and not end.is_known and not isinstance(end.error, Interrupted):
         named = isinstance(end.error, AlreadyRunning)
-        echo(str(end.error) if named else f"{name}: {end.error}", err=True)
+        subject = f"account {end.account}" if end.account else name
+        echo(str(end.error) if named else f"{subject}: {end.error}", err=True)
 
 
 async def _collect_results(
@@ -101,8 +102,11 @@ async def _collect_results(
 def _print_results(config: Config, results: Sequence[Result], run_options: RunOptions) -> None:
     """Print what is worth a mail from cron."""
     # Warned only where mail may have left: cron would mail the same warning at every run.
-    if any(result.has_changes for result in results):
-        options.warn_about_plaintext(config)
+    changed = {result.name for result in results if result.has_changes}
+    # Once for each mail server: most webinars share one.
+    companies = [config.webinars[name].company for name in sorted(changed)]
+    for company in {company.smtp: company for company in companies}.values():
+        options.warn_about_plaintext(config.of_company(company))
     if run_options.as_json:
         echo_json([result_json(result) for result in results])
     elif not run_options.quiet:

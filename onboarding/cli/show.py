@@ -29,7 +29,7 @@ from onboarding.model.reviews import Review
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.status import Status, read_history, read_status
-from onboarding.pipeline.target import Target, find_target
+from onboarding.pipeline.target import Target, find_webinar
 from onboarding.plan import Options, Plan, Snapshot
 
 DetailedExitCode = Annotated[
@@ -86,7 +86,7 @@ def plan_command(
         as_told=as_told,
     )
     options.warn_about_fence(config)
-    target = find_target(config, name, invitees)
+    config, target = find_webinar(config, name, invitees)
     # Before RingCentral is asked: the plan costs scarce calls,
     # and the file's name is known already.
     if page:
@@ -191,6 +191,5 @@ def _plan_exit_code(plan: Plan, review: Review | None, *, detailed: bool) -> int
 
 
 def _read_status(name: str, config_file: Path | None) -> Status:
-    config = options.load_config(config_file)
-    target = find_target(config, name)
+    config, target = find_webinar(options.load_config(config_file), name)
     return asyncio.run(read_status(config, target, datetime.now(UTC), ProgressLines()))

@@ -22,14 +22,15 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
 from onboarding.messages.lint import LintWarning, lint_templates
 from onboarding.messages.request import MessageRequest
+from onboarding.messages.settings import BrandSettings
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent
-from onboarding.model.entries import READ_ANSWERS, find_unread_answers
+from onboarding.model.entries import READ_ANSWERS, Entry, find_unread_answers
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee
 from onboarding.pipeline import preview_messages
 from onboarding.pipeline.refresh import read_roster
-from onboarding.pipeline.target import Target, all_targets, find_target
+from onboarding.pipeline.target import Target, all_targets, find_target, find_webinar
 from onboarding.pipeline.template_files import template_folders
 from onboarding.reports.preview import Preview, write_preview
 from onboarding.reports.serve import serve_preview
@@ -115,8 +116,7 @@ def preview_command(
     The page follows the templates as you save them; stop it with Ctrl-C. Join links are made up.
     RingCentral is not asked, and nothing is sent.
     """
-    config = options.load_config(config_file)
-    target = find_target(config, name, invitees)
+    config, target = find_webinar(options.load_config(config_file), name, invitees)
     raise typer.Exit(write_pages(config, target, out) if out else serve_pages(config, target, port))
 
 
@@ -139,8 +139,8 @@ def send_test_command(
     if entry and kind != NAMED_KINDS[0]:
         raise typer.BadParameter("Leave out one of --kind and --entry.", param_hint="--entry")
     recipient, message_kind = options.parse_recipient(to), _parse_kind(kind)
+    config, target = find_webinar(config, name, invitees)
     options.warn_about_plaintext(config)
-    target = find_target(config, name, invitees)
     made = asyncio.run(_make_preview(config, target))
     wanted = _find_entry(target, made, entry) if entry else message_kind.value
     request = made.requests[_find_person(made, person).row, wanted]
@@ -163,14 +163,8 @@ def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
     elif config.webinars:
         targets = all_targets(config)
     # Webinars share folders and schedules, so the same warning could come several times.
-    checked = dict.fromkeys(
-        (template_folders(config, target.templates), target.schedule.entries) for target in targets
-    )
-    warnings = [
-        warning
-        for folders, entries in checked
-        for warning in lint_templates(folders, config.brand, entries)
-    ]
+    checked = dict.fromkeys(_find_sources(config, target) for target in targets)
+    warnings = [warning for sources in checked for warning in lint_templates(*sources)]
     faults = [
         LintWarning(target.name, fault, is_error=True)
         for target in targets
@@ -184,6 +178,14 @@ def _warn_of_unread_answers(config: Config, targets: Sequence[Target]) -> Iterat
         is_read = config.replies.is_configured
         if found := find_unread_answers(target.schedule, is_read=is_read):
             yield LintWarning(target.name, f"{found} {READ_ANSWERS}", is_error=False)
+
+
+def _find_sources(
+    config: Config, target: Target
+) -> tuple[tuple[Path, ...], BrandSettings, tuple[Entry, ...]]:
+    """Find what a webinar's messages are made of: folders, brand, entries of the schedule."""
+    own = config.of_company(target.company)
+    return template_folders(own, target.templates), own.brand, target.schedule.entries
 
 
 def write_pages(config: Config, target: Target, folder: Path) -> int:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from onboarding.errors import OnboardingError
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.accounts import DEFAULT_ACCOUNT
 
@@ -44,3 +45,52 @@ class Company:
 def as_variable_part(name: str) -> str:
     """Write a name as variables do: they have no hyphen."""
     return name.replace("-", "_")
+
+
+def name_variables(section: str, name: str) -> str:
+    """Give what the variables of a named section begin with."""
+    return f"ONBOARDING_{section}__{as_variable_part(name)}__".upper()
+
+
+def name_sections(error: OnboardingError, company: Company) -> None:
+    """Make an error name a company's own sections and variables: below, all know the plain ones."""
+    error.message = rename_sections(error.message, company)
+    error.hint = rename_sections(error.hint, company)
+
+
+def rename_sections(text: str, company: Company) -> str:
+    """Put a company's own sections and variables in the place of the plain ones."""
+    for plain, own in _list_names(company):
+        text = text.replace(plain, own)
+    return text
+
+
+def _list_names(company: Company) -> list[tuple[str, str]]:
+    names: list[tuple[str, str]] = []
+    if company.account != DEFAULT_ACCOUNT:
+        names += _list_account_names(company.account)
+    if company.brand:
+        names += _list_section_names("brand", f"brands.{company.brand}")
+    if company.smtp:
+        names += _list_section_names("smtp", f"smtp_servers.{company.smtp}")
+    return names
+
+
+def _list_account_names(account: str) -> list[tuple[str, str]]:
+    variable = name_variables("accounts", account)
+    return [
+        ("RC_APP_CLIENT_ID", f"{variable}CLIENT_ID"),
+        ("RC_APP_CLIENT_SECRET", f"{variable}CLIENT_SECRET"),
+        ("RC_USER_JWT", f"{variable}JWT"),
+        ("RC_SERVER_URL", f"[accounts.{account}] server"),
+        *_list_section_names("ringcentral", f"accounts.{account}"),
+    ]
+
+
+def _list_section_names(plain: str, own: str) -> list[tuple[str, str]]:
+    section, _, name = own.partition(".")
+    return [
+        (f"[{plain}]", f"[{own}]"),
+        (f"[{plain}.", f"[{own}."),
+        (f"ONBOARDING_{plain}__".upper(), name_variables(section, name)),
+    ]

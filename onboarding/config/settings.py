@@ -199,6 +199,12 @@ class Config(BaseSettings):
         return (*servers, *(server.sent for server in servers), self.replies)
 
     @property
+    def envelope_senders(self) -> frozenset[str]:
+        """The return addresses of all mail servers: one mailbox may take what any sends back."""
+        servers = (self.smtp, *self.smtp_servers.values())
+        return frozenset(server.envelope_sender for server in servers)
+
+    @property
     def account(self) -> AccountKey:
         """The RingCentral account as the ledger knows it."""
         return AccountKey(self.ringcentral.server, self.company.account)

@@ -191,7 +191,10 @@ class ActTasks:
         async with self._turns, self.lock(lane):
             if task.stop.is_set() or self._services.stop.is_set():
                 raise stop_error()
-            async with open_act_services(self._services, task.progress, task.stop) as services:
+            company = act.target.company
+            async with open_act_services(
+                self._services, task.progress, task.stop, company
+            ) as services:
                 return await act.execute(services, digest, task.by)
 
 

@@ -105,7 +105,7 @@ async def give_link(request: Request) -> Response:
     # Before the call: a second click must not make a second one.
     question.is_answered = True
     try:
-        async with _open_step(find_console(request)) as services:
+        async with _open_step(find_console(request), question.act.target) as services:
             link = await question.act.reveal(services, question.by)
     except OnboardingError as error:
         return _refuse_link(request, find_outcome(error), question.back)
@@ -125,7 +125,7 @@ async def _work_out(console: Console, target: Target, act: Act | CopyLink) -> Pr
     if needs_lease and (other := console.tasks.find_at_work(target.name)):
         return describe_other(other)
     try:
-        async with _open_step(console) as services:
+        async with _open_step(console, target) as services:
             if not needs_lease:
                 return await act.propose(services)
             async with console.tasks.take_step(target.name, services.stop):
@@ -135,13 +135,13 @@ async def _work_out(console: Console, target: Target, act: Act | CopyLink) -> Pr
 
 
 @asynccontextmanager
-async def _open_step(console: Console) -> AsyncIterator[Services]:
+async def _open_step(console: Console, target: Target) -> AsyncIterator[Services]:
     """Open the services of a step that a person waits for. Raises TryLater if it takes too long."""
     stop, progress = asyncio.Event(), ActProgress()
     # By its stop and not by cancelling it: so it ends between two calls, and gives its lease back.
     timer = asyncio.get_running_loop().call_later(console.step_seconds, stop.set)
     try:
-        async with open_act_services(console.services, progress, stop) as services:
+        async with open_act_services(console.services, progress, stop, target.company) as services:
             yield services
     except Interrupted as error:
         if console.stop.is_set():

@@ -89,7 +89,8 @@ class PlanShelf:
 
 async def _make_review(services: Services, target: Target) -> Review:
     """Make and store what a run would do now, as `onboarding plan NAME --page` does."""
-    async with open_act_services(services, services.progress, services.stop) as opened:
+    company = target.company
+    async with open_act_services(services, services.progress, services.stop, company) as opened:
         options = Options()
         state = await refresh(opened, target, await read_roster(target, opened.stop))
         state, _ = await plan_fresh(opened, target, state, options)

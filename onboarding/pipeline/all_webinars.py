@@ -1,19 +1,21 @@
 """Every configured webinar for cron: the one that starts first comes first, and few calls do.
 
-One list of sessions shows what has changed at RingCentral. A webinar is run only if there is a
-reason to (`webinar_work`). One after the other is planned, since they share ten calls a minute;
-what is queued is sent while the next one is planned. With a time to linger, what falls due until
-then is served, too. Nothing is printed here: `cli.run_all` gets how each webinar ended.
+One list of sessions for each account shows what has changed at RingCentral. A webinar is run only
+if there is a reason to (`webinar_work`). One after the other of an account is planned, since they
+share ten calls a minute; what is queued is sent while the next one is planned. With a time to
+linger, what falls due until then is served, too. Nothing is printed here: `cli.run_all` gets how
+each webinar ended.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from onboarding.config.companies import name_sections
 from onboarding.errors import (
     EXIT_DONE,
     EXIT_NEEDS_A_PERSON,
@@ -67,7 +69,8 @@ class WebinarEnd:
 
     `result` is None where nothing was done. `attention` is what needs a person where an error has
     ended the run. `pause` is one that is to be said now. `is_known`: an earlier run has said the
-    error, and it needs no further word.
+    error, and it needs no further word. `account` is named where the error is that of all its
+    webinars.
     """
 
     target: Target
@@ -78,6 +81,7 @@ class WebinarEnd:
     pause: Pause | None = None
     time_zone: str = ""
     is_known: bool = False
+    account: str = ""
 
     @property
     def is_idle(self) -> bool:
@@ -151,18 +155,67 @@ async def _run_pass(
     open_webinars = [webinar for webinar in known if webinar.is_open(now)]
     if not open_webinars:
         return
+    accounts = [_try_account(services, own, options, started) for own in _by_account(open_webinars)]
+    # Side by side: each account has limits of its own, and waits for no other one's server. All
+    # are waited for, also where one stops: they share the ledger, which is closed next.
+    every = await asyncio.gather(*accounts, return_exceptions=True)
+    for ends in every:
+        for end in [] if isinstance(ends, BaseException) else ends:
+            yield end
+    for error in every:
+        if isinstance(error, BaseException):
+            raise error
+
+
+def _by_account(webinars: Iterable[Known]) -> list[list[Known]]:
+    """Put the webinars of each account together."""
+    found: dict[str, list[Known]] = {}
+    for webinar in webinars:
+        found.setdefault(webinar.target.company.account, []).append(webinar)
+    return list(found.values())
+
+
+async def _try_account(
+    services: Services, webinars: Sequence[Known], options: AllOptions, started: datetime
+) -> list[WebinarEnd]:
+    """Run the webinars of one account. What it can't do stops no other account's webinars."""
+    company = webinars[0].target.company
+    try:
+        return await _run_account(services.of_company(company), webinars, options, started)
+    except Interrupted:
+        raise
+    except OnboardingError as error:
+        # With no other account, nothing else can be done: the whole command ends.
+        if not services.config.accounts:
+            raise
+        name_sections(error, company)
+        # Each has the exit code, and the first one says it for all.
+        return [
+            WebinarEnd(
+                webinar.target,
+                error.exit_code,
+                error=error,
+                is_known=number > 0,
+                account=company.account,
+            )
+            for number, webinar in enumerate(webinars)
+        ]
+
+
+async def _run_account(
+    services: Services, webinars: Sequence[Known], options: AllOptions, started: datetime
+) -> list[WebinarEnd]:
     this = SharedPass(
         services,
         started,
-        await read_session_list(services, _find_look_back(open_webinars)),
+        await read_session_list(services, _find_look_back(webinars)),
         await services.ledger.run(looks.list_next_due),
         await services.ledger.run(looks.list_unfinished),
     )
-    in_order = sorted(open_webinars, key=lambda webinar: _find_start(this, webinar))
+    in_order = sorted(webinars, key=lambda webinar: _find_start(this, webinar))
     tasks = [asyncio.create_task(_try_webinar(this, webinar, options)) for webinar in in_order]
     await asyncio.wait(tasks)
-    for task in tasks:
-        yield task.result()
+    return [task.result() for task in tasks]
 
 
 def _find_look_back(webinars: Sequence[Known]) -> timedelta:
@@ -178,7 +231,8 @@ def _find_start(this: SharedPass, webinar: Known) -> datetime:
 
 async def _leave_paused(services: Services, webinar: Known, pause: Pause) -> WebinarEnd:
     """Leave a paused webinar alone; once a day its end says so."""
-    if not await report_pause(services, webinar.target, pause):
+    own = services.of_company(webinar.target.company)
+    if not await report_pause(own, webinar.target, pause):
         return WebinarEnd(webinar.target)
     zone = webinar.seen.time_zone if webinar.seen else ""
     return WebinarEnd(webinar.target, pause=pause, time_zone=zone)
@@ -186,7 +240,8 @@ async def _leave_paused(services: Services, webinar: Known, pause: Pause) -> Web
 
 async def _try_webinar(this: SharedPass, webinar: Known, options: AllOptions) -> WebinarEnd:
     """Run one webinar if there is a reason to. An error ends this webinar's run only."""
-    services, target = this.services, webinar.target
+    target = webinar.target
+    services = this.services_of(target)
     try:
         # Outside of the turn: a second name of the same webinar must not keep others waiting.
         async with this.busy[target.webinar_id]:
@@ -200,6 +255,7 @@ async def _try_webinar(this: SharedPass, webinar: Known, options: AllOptions) ->
         # begun has no exit code yet.
         return await _describe_failure(services, target, error)
     except OnboardingError as error:
+        name_sections(error, target.company)
         key = find_look_key(services.config.ringcentral.server, target)
         await services.ledger.run(looks.record_failure, key, error.exit_code)
         return await _describe_failure(services, target, error)
@@ -216,7 +272,8 @@ async def _describe_failure(
 
 
 async def _run_webinar(this: SharedPass, webinar: Known, options: AllOptions) -> WebinarEnd:
-    services, target = this.services, webinar.target
+    target = webinar.target
+    services = this.services_of(target)
     async with AsyncExitStack() as stack:
         async with this.turn:
             services.raise_if_stopped()
@@ -239,7 +296,7 @@ async def _run_webinar(this: SharedPass, webinar: Known, options: AllOptions) ->
 
 async def read_idle_result(services: Services, target: Target) -> Result | None:
     """Read how a webinar stands for which there was nothing to do; None before its first run."""
-    seen = await find_seen_session(services, target)
+    seen = await find_seen_session(services.of_company(target.company), target)
     if seen is None or seen.run_at is None:
         return None
     records = await services.ledger.run(deliveries.list_deliveries, seen.id)

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Collection, Iterator, Sequ
 from dataclasses import replace
 from pathlib import Path
 
+from onboarding.config.companies import Company, rename_sections
+from onboarding.config.company_faults import list_unused
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
+from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.model.checks import CheckResult
 from onboarding.model.entries import READ_ANSWERS, find_unread_answers
 from onboarding.model.people import Roster, format_problem, shorten_problems
@@ -40,34 +43,64 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     # Said even though it is no fault: with a fence that was forgotten, most people get nothing.
     if allowed := config.rehearsal.allow_domains:
         yield _warn_of_fence(allowed)
+    for unused in list_unused(config):
+        yield CheckResult(unused, ok=True, detail="no webinar names it", hint="Is it still needed?")
+    for account in dict.fromkeys(target.company.account for target in targets):
+        own = [target for target in targets if target.company.account == account]
+        async for result in _check_account(services, own):
+            yield result
+    if config.replies.is_configured:
+        yield await _check_replies(services)
+    # Last, and also after failures: it needs nothing from RingCentral.
+    senders = {(target.company.smtp, target.company.brand): target.company for target in targets}
+    for company in senders.values():
+        async for result in _check_mail(services.of_company(company)):
+            yield _name_own(result, company)
+
+
+async def _check_account(
+    services: Services, targets: Sequence[Target]
+) -> AsyncIterator[CheckResult]:
+    """Check an account and its webinars: what one account refuses says nothing of the others."""
     logged_in = True
-    async for result in _check_ringcentral(services):
+    async for result in _check_ringcentral(services.of_company(targets[0].company)):
         # A missing permission counts, too: the session's check would mostly fail for it as well.
         logged_in = logged_in and result.ok
-        yield result
+        yield _name_own(result, targets[0].company)
     for target in targets:
-        async for result in _check_webinar(services, target, logged_in=logged_in):
-            yield result
-    async for result in _check_mailboxes(services):
-        yield result
-    sender = config.brand.sender_address
-    # Last, and also after failures: it needs nothing from RingCentral.
-    for result in await check_connection(config.smtp, sender, services.stop):
-        yield replace(result, what=f"mail server: {result.what}")
+        own = services.of_company(target.company)
+        async for result in _check_webinar(own, target, logged_in=logged_in):
+            yield _name_own(result, target.company)
 
 
-async def _check_mailboxes(services: Services) -> AsyncIterator[CheckResult]:
-    """Check the places at which a run reads what came back, where they are configured."""
-    replies, sent = services.config.replies, services.config.smtp.sent
+def _name_own(result: CheckResult, company: Company) -> CheckResult:
+    """Name a company's own sections and variables in a result."""
+    return replace(
+        result,
+        detail=rename_sections(result.detail, company),
+        hint=rename_sections(result.hint, company),
+    )
+
+
+async def _check_replies(services: Services) -> CheckResult:
     # A late import: reading mail loads much that most commands do without.
-    if replies.is_configured:
-        from onboarding.pipeline.inbox import check_mailbox, name_mailbox  # noqa: PLC0415
+    from onboarding.pipeline.inbox import check_mailbox, name_mailbox  # noqa: PLC0415
 
-        yield await _try_place("replies", name_mailbox(replies), check_mailbox(services))
+    place = name_mailbox(services.config.replies)
+    return await _try_place("replies", place, check_mailbox(services))
+
+
+async def _check_mail(services: Services) -> AsyncIterator[CheckResult]:
+    """Check a mail server, and the place that shows what it has taken, if one is configured."""
+    config = services.config
+    name, sent = config.company.smtp, config.smtp.sent
     if sent.is_configured:
         place = str(sent.log or f"{sent.folder} at {sent.host_and_port}")
         look = check_evidence(sent, services.clock.now())
-        yield await _try_place("sent messages", place, look)
+        yield await _try_place(f"sent messages {name}".rstrip(), place, look)
+    sender = config.brand.sender_address
+    for result in await check_connection(config.smtp, sender, services.stop):
+        yield replace(result, what=f"{f'mail server {name}'.rstrip()}: {result.what}")
 
 
 async def _try_place(what: str, place: str, look: Awaitable[None]) -> CheckResult:
@@ -97,17 +130,18 @@ def _warn_of_fence(allowed: Collection[str]) -> CheckResult:
 
 
 async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:
+    account = services.config.company.account
+    what = "RingCentral" if account == DEFAULT_ACCOUNT else f"RingCentral {account}"
     try:
         permissions = await services.ringcentral.permissions()
     except OnboardingError as error:
-        yield _failure("RingCentral: log-in", error)
+        yield _failure(f"{what}: log-in", error)
         return
-    yield CheckResult("RingCentral: log-in", ok=True, detail=services.config.ringcentral.server)
-    yield _check_app_permissions(permissions)
+    yield CheckResult(f"{what}: log-in", ok=True, detail=services.config.ringcentral.server)
+    yield _check_app_permissions(f"{what}: app permissions", permissions)
 
 
-def _check_app_permissions(permissions: Collection[str]) -> CheckResult:
-    what = "RingCentral: app permissions"
+def _check_app_permissions(what: str, permissions: Collection[str]) -> CheckResult:
     missing = [f"{name}: {reason}" for name, reason in NEEDED.items() if name not in permissions]
     if not missing:
         return CheckResult(what, ok=True, detail=", ".join(NEEDED))

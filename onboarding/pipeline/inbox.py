@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -98,7 +99,7 @@ _NOTHING_NEW = _Handled(is_ours=True)
 class _Context:
     """What the recording of a message needs besides the message."""
 
-    envelope_sender: str
+    envelope_senders: frozenset[str]
     secrets: Secrets
     now: datetime
 
@@ -183,7 +184,7 @@ async def _handle_batch(
 
 def _build_context(services: Services) -> _Context:
     config = services.config
-    return _Context(config.smtp.envelope_sender, config.secrets, services.clock.now())
+    return _Context(config.envelope_senders, config.secrets, services.clock.now())
 
 
 def _record_batch(
@@ -233,7 +234,12 @@ def _find_delivery(
     clues, tokens = report.clues, BounceTokens.load(connection)
     return bounces.find_reported(
         connection,
-        numbers=find_token_numbers(clues.addresses, context.envelope_sender, tokens),
+        numbers=[
+            *chain.from_iterable(
+                find_token_numbers(clues.addresses, sender, tokens)
+                for sender in context.envelope_senders
+            )
+        ],
         envelope_ids=clues.envelope_ids,
         message_ids=clues.message_ids,
         queue_ids=clues.queue_ids,

@@ -117,6 +117,7 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
 
 def load_status(connection: sa.Connection, config: Config, target: Target, now: datetime) -> Status:
     """Load the status, its texts clean. Nothing is seen before a run, and a `plan` is none."""
+    config = config.of_company(target.company)
     server = config.ringcentral.server
     pause = pauses.load_pause(connection, server, target.webinar_id, target.session_id, now)
     seen = sessions.find(connection, config.account, target.webinar_id, target.session_id or None)

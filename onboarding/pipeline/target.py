@@ -81,6 +81,15 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
     )
 
 
+def find_webinar(config: Config, name: str, invitees: Path | None = None) -> tuple[Config, Target]:
+    """Find what `NAME` means, and the configuration with its company's sections.
+
+    Raises what `find_target` raises.
+    """
+    target = find_target(config, name, invitees)
+    return config.of_company(target.company), target
+
+
 def _find_company(config: Config, webinar_id: str) -> Company:
     """Find whose a webinar is that is named by its ids; the plain sections' if it is no one's."""
     found = (entry.company for entry in config.webinars.values() if entry.webinar == webinar_id)

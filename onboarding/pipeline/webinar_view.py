@@ -122,6 +122,7 @@ def read_person(
 def _load_webinar(
     connection: sa.Connection, config: Config, target: Target, now: datetime
 ) -> WebinarView:
+    config = config.of_company(target.company)
     found = load_hand_off(connection, config, target, now)
     held = leases.list_held(connection, now)
     lease = held.get(lease_name(config.ringcentral.server, target.webinar_id))

@@ -81,7 +81,7 @@ class Known:
 
 @dataclass(slots=True)
 class SharedPass:
-    """One pass over the webinars: what they share.
+    """One pass over the webinars of one account: what they share.
 
     `started` is when the command began. `turn` is held by the webinar that is being planned; it is
     fair, so that they come in the order in which their tasks were started. `busy` keeps two
@@ -107,11 +107,16 @@ class SharedPass:
 
     def stamp(self, target: Target) -> Stamp:
         """Stamp a webinar's templates, once in a pass: most webinars share them."""
-        config = self.services.config
+        config = self.services_of(target).config
         folders = template_folders(config, target.templates)
-        if folders not in self.stamps:
-            self.stamps[folders] = stamp_templates(config, folders)
-        return self.stamps[folders]
+        key = (config.brand.logo, *folders)
+        if key not in self.stamps:
+            self.stamps[key] = stamp_templates(config, folders)
+        return self.stamps[key]
+
+    def services_of(self, target: Target) -> Services:
+        """Give the services of a webinar's company: within an account, brands may differ."""
+        return self.services.of_company(target.company)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,8 @@ class NoWork:
 
 
 async def load_known(services: Services, target: Target) -> Known:
-    """Load what the ledger knows of a webinar."""
+    """Load what the ledger knows of a webinar. The services may be another company's."""
+    services = services.of_company(target.company)
     server = services.config.ringcentral.server
     look = await services.ledger.run(looks.load_look, find_look_key(server, target))
     seen = await find_seen_session(services, target)
@@ -153,7 +159,8 @@ async def find_work(this: SharedPass, webinar: Known) -> Work | NoWork:
 
     Raises RosterNotReady, and what asking for a session raises that no list has.
     """
-    services, target, now = this.services, webinar.target, this.services.clock.now()
+    target, now = webinar.target, this.services.clock.now()
+    services = this.services_of(target)
     file = await load_settled_roster(services, target)
     # Loaded again: another process may have run this webinar while it waited for its turn.
     key = find_look_key(services.config.ringcentral.server, target)
@@ -197,7 +204,7 @@ async def _ask(
 
     None: it is gone, but called off, so a run has to send what the ledger knows.
     """
-    services, now = this.services, this.services.clock.now()
+    services, now = this.services_of(webinar.target), this.services.clock.now()
     key = find_look_key(services.config.ringcentral.server, webinar.target)
     await services.ledger.run(looks.record_asked, key, now)
     try:

@@ -19,6 +19,7 @@ from onboarding.simulator.state import (
     SessionState,
     WebinarState,
 )
+from onboarding.simulator.tokens import Credentials
 
 NOTICE = timedelta(days=14)
 THURSDAY = 3
@@ -41,8 +42,12 @@ class WebinarSeed:
     title: str = ""
 
 
-def seed_account(seeds: Iterable[WebinarSeed], now: datetime) -> SimulatedAccount:
-    """Build an account that takes any credentials and holds these webinars, without invitees.
+def seed_account(
+    seeds: Iterable[WebinarSeed], now: datetime, credentials: Credentials | None = None
+) -> SimulatedAccount:
+    """Build an account that holds these webinars, without invitees. It takes any credentials.
+
+    With `credentials` it takes these only, so that a server can tell it from others.
 
     The host is the roster's, if it has one. Linked users, and co-hosts with nothing but an address,
     are colleagues in the directory. The same roster gives the same ids, so a rehearsal can be
@@ -56,6 +61,7 @@ def seed_account(seeds: Iterable[WebinarSeed], now: datetime) -> SimulatedAccoun
     directory = _build_directory([owner, *hosts, *invitees])
     state = AccountState(
         owner=_find_entry(owner, directory).user_id,
+        credentials=credentials,
         directory=tuple(directory),
         webinars=tuple(
             _build_webinar(seed, _find_entry(host, directory), now)

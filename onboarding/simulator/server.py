@@ -9,7 +9,7 @@ socket is closed, also those of clients that are still connected.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -51,18 +51,32 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(slots=True)
-class Simulator:
-    """An account and what is around it.
-
-    Tests read `requests`, and change `account` and `faults` while it runs.
-    """
+@dataclass(frozen=True, slots=True)
+class ServedAccount:
+    """An account, and the count of its calls."""
 
     account: SimulatedAccount
-    limiter: CallCounter = field(default_factory=lambda: CallCounter(Limits()))
+    limiter: CallCounter
+
+
+@dataclass(slots=True)
+class Simulator:
+    """The accounts of a server and what is around them.
+
+    Tests read `requests`, and change accounts and `faults` while it runs.
+    """
+
+    first: ServedAccount
+    others: tuple[ServedAccount, ...] = ()
     faults: FaultQueue = field(default_factory=FaultQueue)
     clock: TimeSource = utc_now
     requests: RequestLog = field(default_factory=RequestLog)
+
+    def find_served(self, request: Request) -> ServedAccount:
+        """Find the account whose credentials or token a request has; the first for all others."""
+        authorization = request.headers.get("authorization", "")
+        found = (served for served in self.others if served.account.tokens.is_known(authorization))
+        return next(found, self.first)
 
 
 class AbortedResponse(Response):
@@ -144,14 +158,15 @@ def _admit(
     simulator: Simulator, endpoint: Endpoint, request: Request, now: datetime
 ) -> tuple[Admission, InjectedFault | None]:
     """Count a request, and take the fault that is due for it."""
-    admission = simulator.limiter.count_call(endpoint.group, now)
+    limiter = simulator.find_served(request).limiter
+    admission = limiter.count_call(endpoint.group, now)
     # A call over the limit uses up no fault.
     if admission.retry_after is not None:
         return admission, None
     fault = simulator.faults.take_due(request.method, request.url.path)
     if fault and fault.kind in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
         penalty = float(fault.value) if fault.value else None
-        admission = simulator.limiter.start_penalty(endpoint.group, now, penalty)
+        admission = limiter.start_penalty(endpoint.group, now, penalty)
     return admission, fault
 
 
@@ -246,7 +261,7 @@ def _check_permissions(endpoint: Endpoint, call: Call) -> None:
 
 def _build_call(simulator: Simulator, request: Request, body: bytes, now: datetime) -> Call:
     return Call(
-        account=simulator.account,
+        account=simulator.find_served(request).account,
         path=request.path_params,
         query=request.query_params,
         headers=request.headers,
@@ -326,6 +341,7 @@ class RunningRingCentral:
 async def serve_ringcentral(
     account: SimulatedAccount,
     *,
+    others: Sequence[SimulatedAccount] = (),
     port: int = 0,
     limits: Limits | None = None,
     faults: Iterable[InjectedFault | str] = (),
@@ -333,10 +349,15 @@ async def serve_ringcentral(
 ) -> AsyncIterator[RunningRingCentral]:
     """Serve an account at `http://127.0.0.1:port` (0: a free port) until the block is left.
 
+    `others` are accounts on the same server, each with credentials of its own.
     Raises OSError if the port is taken.
     Raises BadFault if a fault's short form can't be understood.
     """
-    simulator = Simulator(account, CallCounter(limits or Limits()), FaultQueue(faults), clock)
+    # Each has limits of its own: RingCentral counts the calls of each user and app.
+    first, *further = (
+        ServedAccount(served, CallCounter(limits or Limits())) for served in (account, *others)
+    )
+    simulator = Simulator(first, tuple(further), FaultQueue(faults), clock)
     application = build_application(simulator)
     server = serve_application(
         application, port, protocol=AbortableProtocol, keep_alive=IDLE_SECONDS

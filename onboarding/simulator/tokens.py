@@ -87,6 +87,13 @@ class IssuedTokens:
         if expires <= now:
             raise LoginRefused(401, "invalid_token", TOKEN_EXPIRED, "Access token expired")
 
+    def is_known(self, authorization: str) -> bool:
+        """Whether a request is this account's: by the client's id at the log-in, else by token."""
+        client_id, _ = _parse_basic(authorization)
+        wanted = self.credentials
+        is_client = bool(client_id and wanted and client_id == wanted.client_id)
+        return is_client or authorization.partition(" ")[2].strip() in self._access
+
     def list_tokens(self) -> frozenset[str]:
         """List the tokens that were issued and not revoked, for tests that show that none leaks."""
         return frozenset((*self._access, *self._refresh))

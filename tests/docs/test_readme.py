@@ -81,7 +81,7 @@ def _everything(terminal: int) -> str:
 async def walk(folder: Path, script: str, stack: AsyncExitStack, **more: str) -> RunningMail:
     """Walk through a script in a folder with its own servers; they stay until the stack closes."""
     config = load(folder / "config.toml", {})
-    world = await simulate_configured_webinars(config, datetime.now(UTC), asyncio.Event())
+    world, *_ = await simulate_configured_webinars(config, datetime.now(UTC), asyncio.Event())
     ringcentral = await stack.enter_async_context(serve_ringcentral(world, limits=ROOMY))
     mail = await stack.enter_async_context(serve_mail(None))
     code, shown = await typed(

@@ -21,6 +21,7 @@ from onboarding.model.foreign_text import printable
 from onboarding.model.people import Problem, format_problem, shorten_problems
 from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
 
 ASK_AGAIN = "Nothing was done. Ask again when that run has ended."
 """The hint of AlreadyRunning here: no run does what only a person asks for."""
@@ -85,6 +86,10 @@ class ActOutcome:
 
 class Act(Protocol):
     """Something that a person may do about one webinar. Both methods raise OnboardingError."""
+
+    @property
+    def target(self) -> Target:
+        """The webinar."""
 
     async def propose(self, services: Services) -> Proposal:
         """Say what it would do now. Changes nothing that a run or a command reads."""
