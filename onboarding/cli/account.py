@@ -43,6 +43,10 @@ DnsServer = Annotated[
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 also for what --dns finds.")]
+Account = Annotated[
+    str,
+    typer.Option("--account", metavar="NAME", help="Of [accounts.NAME]; without it [ringcentral]."),
+]
 ColleagueEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The colleague's address.")]
 
 
@@ -77,6 +81,7 @@ def check_command(
 def webinars_command(
     *,
     company: Company = False,
+    account: Account = "",
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -84,7 +89,7 @@ def webinars_command(
 
     Also says which of them config.toml names.
     """
-    config = options.load_config(config_file)
+    config = options.load_config(config_file).of_account(account)
 
     async def work(stop: asyncio.Event) -> int:
         return await print_sessions(config, stop, company=company, as_json=as_json)
@@ -95,6 +100,7 @@ def webinars_command(
 def directory_command(
     email: ColleagueEmail,
     *,
+    account: Account = "",
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -102,7 +108,7 @@ def directory_command(
 
     Prints name, job title and the ids that make a linked user.
     """
-    config = options.load_config(config_file)
+    config = options.load_config(config_file).of_account(account)
 
     async def work(stop: asyncio.Event) -> int:
         return await print_colleague(config, email, stop, as_json=as_json)
@@ -208,6 +214,10 @@ def _session_text(row: SessionRow) -> LabelledText:
 def _find_name(config: Config, session: Session) -> str | None:
     """Find a session's name in config.toml: an entry with its id wins over its webinar's alone."""
     # Config may name a webinar without its session: then it means whichever the webinar has.
-    names = {(webinar.webinar, webinar.session): name for name, webinar in config.webinars.items()}
+    names = {
+        (webinar.webinar, webinar.session): name
+        for name, webinar in config.webinars.items()
+        if webinar.company.account == config.company.account
+    }
     by_session = names.get((session.key.webinar_id, session.key.session_id))
     return by_session or names.get((session.key.webinar_id, None))

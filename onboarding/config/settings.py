@@ -236,6 +236,19 @@ class Config(BaseSettings):
         keys = [*(log_in.google.key_file for log_in in self._all_log_ins), self.console.tls_key]
         return (*folders, *self.secret_files, *dict.fromkeys(filter(None, keys)))
 
+    def of_account(self, name: str) -> Self:
+        """Give the same configuration with an account; empty is `[ringcentral]`'s.
+
+        Raises ConfigurationError naming the nearest one there is.
+        """
+        account = name or DEFAULT_ACCOUNT
+        if account not in {DEFAULT_ACCOUNT, *self.accounts}:
+            raise ConfigurationError(
+                f"There is no section [accounts.{printable(name)}] in {self.file}.",
+                hint=suggest(name, self.accounts) or "Add it, or leave --account out.",
+            )
+        return self.of_company(Company(account))
+
     def webinar(self, name: str) -> WebinarSettings:
         """Find a webinar. Raises ConfigurationError naming the nearest one there is."""
         if name in self.webinars:
