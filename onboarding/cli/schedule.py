@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from onboarding.cli import options
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import confirm_act, run_until_stopped
 from onboarding.config import Config
+from onboarding.config.companies import name_variables
 from onboarding.cron import crontab, install, units
 from onboarding.cron.program import Program, find_command
 from onboarding.cron.units import SERVICE, TIMER, Units
@@ -26,6 +28,7 @@ CREDENTIALS = Path("/etc/onboarding")
 """Where root keeps the secrets for the system's units."""
 
 NEEDED = ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")
+ACCOUNT_SECRETS = ("CLIENT_ID", "CLIENT_SECRET", "JWT")
 PASSWORD = "ONBOARDING_SMTP__PASSWORD"  # noqa: S105 -- a variable's name
 
 NO_SECRETS = (
@@ -100,7 +103,15 @@ def _name_secrets(config: Config) -> tuple[str, ...]:
     """Name the secrets that a service needs: those of the secrets folder, else the usual ones."""
     if config.secret_files:
         return tuple(sorted(file.name for file in config.secret_files))
-    return (*NEEDED, *([PASSWORD] if config.smtp.username else []))
+    plain = [*NEEDED, *([PASSWORD] if config.smtp.username else [])]
+    accounts = (name_variables("accounts", name) for name in config.accounts)
+    of_accounts = [f"{start}{key}" for start, key in product(accounts, ACCOUNT_SECRETS)]
+    of_servers = [
+        f"{name_variables('smtp_servers', name)}PASSWORD"
+        for name, server in config.smtp_servers.items()
+        if server.username
+    ]
+    return (*plain, *of_accounts, *of_servers)
 
 
 async def _install_line(program: Program, stop: asyncio.Event, *, yes: bool) -> int:

@@ -70,7 +70,6 @@ async def test_each_companys_mail_holds_nothing_of_the_others(tmp_path):
         ("show", ACME, CARLOS.email),
         ("plan", ACME),
         ("preview", ACME, "--out", "preview"),
-        ("lint", ACME),
         ("check", ACME),
         ("roster", ACME),
         ("directory", CARLOS.email, "--account", "acme"),
