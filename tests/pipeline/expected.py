@@ -62,12 +62,18 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True)
 class Reader:
-    """A person: when they come onto the roster and leave it; `leaves` is None for who stays."""
+    """A person: when they come onto the roster, leave it, and decline; None for never."""
 
     email: str
     zone: str
     joins: datetime
     leaves: datetime | None = None
+    declines: datetime | None = None
+
+    def wants(self, planned: datetime, at: datetime, start: datetime) -> bool:
+        """Whether an entry goes to them: who has declined gets only what is near the start."""
+        has_declined = self.declines is not None and at >= self.declines
+        return not (has_declined and planned < start - DAY)
 
     def is_there(self, moment: datetime) -> bool:
         return self.joins <= moment and (self.leaves is None or moment < self.leaves)
@@ -114,6 +120,8 @@ def _list_entries(
             continue
         at = max(planned, begins)
         is_late = not line.is_after_end and at > start - ARRIVAL
+        if not reader.wants(planned, at, start):
+            continue
         if at < until and reader.is_there(at) and not is_late:
             yield Due(line.id, start, at)
 

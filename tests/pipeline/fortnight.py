@@ -1,8 +1,9 @@
 """Two weeks of a webinar's life, made from a seed and lived with the clock passed in.
 
 The session moves twice, people come and go, and clocks change. Cron runs every five minutes while
-both servers have outages; runs are killed by the kernel, and two of them overlap. Ticks at which
-nothing is due and nothing happens are left out but for four a day. Each outage ends before the next
+both servers have outages; runs are killed by the kernel, and two of them overlap. Mail comes back
+in any order, late and twice: answers, notices of absence, delays, full mailboxes. Ticks at which
+nothing is due and nothing happens are left out but for two a day. Each outage ends before the next
 thing happens: so what mailboxes should hold does not depend on it (`expected`).
 """
 
@@ -22,6 +23,8 @@ from onboarding.model.deliveries import State
 from onboarding.model.sessions import SessionStatus
 from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.lease import AlreadyRunning
+from onboarding.simulator.replies import build_answer, build_bounce
+from onboarding.simulator.smtp_catcher import CaughtMail
 from tests.pipeline.cron_at import CronProcesses, open_processes, run_at
 from tests.pipeline.expected import (
     DURATION,
@@ -33,7 +36,7 @@ from tests.pipeline.expected import (
     list_due,
 )
 from tests.pipeline.recording import Recorder, Trouble, recording
-from tests.stage import HOST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
+from tests.stage import HOST, ROOMY, SESSION, WEBINAR, Stage, as_email, panelist, stage
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TICK = 5 * MINUTE
@@ -42,6 +45,10 @@ BEGINS = ["2027-03-05", "2027-03-21", "2027-09-16", "2027-10-25"]
 """In each of the fortnights that follow, clocks change in two of the zones, forth or back."""
 
 MOVED_BY = [HOUR, -HOUR, 11 * HOUR, DAY, -DAY, 2 * DAY]
+LEFT = {State.SENT, State.BOUNCED}
+COMES_BACK = 0.1
+"""How often something is in the mailbox when cron starts."""
+
 APART = 2 * HOUR
 """What happens is so far from everything else that happens or falls due."""
 
@@ -78,7 +85,7 @@ class Script:
     @property
     def changes(self) -> list[datetime]:
         """When the roster or the session changes."""
-        pairs = [(reader.joins, reader.leaves) for reader in self.readers]
+        pairs = [(reader.joins, reader.leaves, reader.declines) for reader in self.readers]
         people = [moment for pair in pairs for moment in pair if moment]
         return sorted({*people, *(move.at for move in self.moves)})
 
@@ -123,7 +130,7 @@ class Script:
         moment = self.begins
         while moment < self.ends:
             is_near = any(begin <= moment <= end for begin, end in points)
-            if is_near or rng.random() < TICK / (6 * HOUR):
+            if is_near or rng.random() < TICK / (12 * HOUR):
                 yield moment
             moment += TICK
 
@@ -150,13 +157,15 @@ def _draw_script(rng: random.Random, begins: datetime) -> Script:
     moves = [Move(begins, start)]
     for at in sorted([moment(), moment()]):
         moves.append(Move(at, moves[-1].start + rng.choice(MOVED_BY)))
-    leavers, joiners = rng.sample(range(1, 7), 2), [7, 8]
+    first, second, decliner = rng.sample(range(1, 7), 3)
+    leavers, joiners = {first, second}, {7, 8}
     readers = [
         Reader(
             f"guest{number}@example.com",
             ZONES[number % len(ZONES)],
             moment() if number in joiners else begins,
             moment() if number in leavers else None,
+            moment() if number == decliner else None,
         )
         for number in range(1, 9)
     ]
@@ -195,6 +204,8 @@ class Fortnight:
     code: int = 0
     kills: int = 0
     log: list[str] = field(default_factory=list)
+    replies: list[bytes] = field(default_factory=list)
+    declined: set[str] = field(default_factory=set)
 
     async def live(self) -> None:
         """Live through the script."""
@@ -202,6 +213,7 @@ class Fortnight:
         for moment in self.script.list_ticks(self.rng):
             self.scene.clock.time = moment
             outage = self._set_stage(moment)
+            self._answer(moment)
             # While a run is at work, the next one finds the webinar held, and leaves it.
             if moment >= free:
                 free = await self._run(moment, outage)
@@ -226,6 +238,51 @@ class Fortnight:
         if outage and outage.fault:
             scene.ringcentral.faults.add(outage.fault)
         return outage
+
+    def _answer(self, moment: datetime) -> None:
+        """Put what comes back into the mailbox that is read: what was due to, and more."""
+        for reader in self.script.readers:
+            if reader.declines and reader.declines <= moment and reader.email not in self.declined:
+                self.declined.add(reader.email)
+                self._put_back(build_answer(self._find_entry(reader.email), "DECLINED", moment))
+        if self.server.received and self.rng.random() < COMES_BACK:
+            self._put_back(self._draw_reply(moment))
+
+    def _draw_reply(self, moment: datetime) -> bytes:
+        """Draw a reply that must not change what is mailed."""
+        received = self.rng.choice(self.server.received)
+        caught = CaughtMail(
+            1, "events@brightwater.example", (received.recipient,), received.content
+        )
+        subject = as_email(received.content)["Subject"]
+        decliners = {reader.email for reader in self.script.readers if reader.declines}
+        choice = self.rng.random()
+        if self.replies and choice < 0.3:
+            return self.rng.choice(self.replies)
+        if subject in {"invitation", "update"} and received.recipient not in decliners:
+            return build_answer(caught, self.rng.choice(["ACCEPTED", "TENTATIVE"]), moment)
+        if subject in {"reminder", "material", "thanks"} and choice < 0.4:
+            return build_bounce(caught, "5.2.2", "552 5.2.2 mailbox full", moment)
+        return build_bounce(caught, "4.2.2", "452 4.2.2 later", moment).replace(
+            b"Action: failed", b"Action: delayed"
+        )
+
+    def _find_entry(self, address: str) -> CaughtMail:
+        """Find the last message with a calendar entry that a person has."""
+        content = [
+            received.content
+            for received in self.server.received
+            if received.recipient == address
+            and as_email(received.content)["Subject"] in {"invitation", "update"}
+        ][-1]
+        return CaughtMail(1, "events@brightwater.example", (address,), content)
+
+    def _put_back(self, content: bytes) -> None:
+        self.replies.append(content)
+        file = self.scene.folder / "inbox" / "new" / f"{len(self.replies)}.example"
+        file.write_bytes(content)
+        now = self.scene.clock.now().timestamp()
+        os.utime(file, (now, now))
 
     async def _run(self, moment: datetime, outage: Outage | None) -> datetime:
         """Run as cron does, alone, twice at once, or killed; returns when the run has ended."""
@@ -279,11 +336,11 @@ class Fortnight:
                 await self.scene.decide(LockedWebinar.resolve_resend, sorted(lost - kept))
 
     async def list_sent(self, email: str) -> list[tuple[str, str]]:
-        """What `status` says was sent to a person, in order: kind or entry, and Message-ID."""
+        """What `status` says has left for a person, in order: kind or entry, and Message-ID."""
         return [
             (record.delivery.entry or record.delivery.kind.value, record.delivery.message_id)
             for record in (await self.scene.status()).records
-            if record.delivery.email == email and record.delivery.state is State.SENT
+            if record.delivery.email == email and record.delivery.state in LEFT
         ]
 
 
@@ -315,6 +372,9 @@ async def open_fortnight(folder: Path, seed: int, certificates: Path) -> AsyncIt
         text = f"{config.read_text(encoding='utf-8')}remove = true\n{MESSAGES}"
         config.write_text(text, encoding="utf-8")
         write_templates(folder / "templates")
+        for part in ("new", "cur", "tmp"):
+            (folder / "inbox" / part).mkdir(parents=True)
+        scene.variables["ONBOARDING_REPLIES__MAILDIR"] = str(folder / "inbox")
         server.log = folder / "mail.log"
         server.log.touch()
         scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)

@@ -1,5 +1,7 @@
 """Two weeks of cron with outages, kills and moves: each mailbox holds what it should, in order.
 
+Whatever comes back meanwhile, no person is mailed twice because of it.
+
 The suite lives through a few seeds; `make fortnight SEEDS=1-200` through as many as you like.
 """
 
@@ -39,8 +41,9 @@ async def test_every_mailbox_holds_what_the_rules_say_in_order(tmp_path, no_cert
         for reader in fortnight.script.readers:
             due = list_due(reader, fortnight.script.moves, fortnight.script.ends)
             await check_mailbox(fortnight, reader.email, due)
-        assert (await fortnight.scene.status()).in_doubt == []
-        assert fortnight.code == 0
+        status = await fortnight.scene.status()
+        assert status.in_doubt == []
+        assert fortnight.code == 0 or "bounced" in status.counts
         assert set(fortnight.server.taken.values()) == {1}
         assert fortnight.scene.ringcentral.account.mailed == []
 
