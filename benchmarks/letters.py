@@ -8,7 +8,7 @@ questions. Best round of each stage counts.
 
 Panels are timed from a session's first message on: people who are all alike, and people of three
 roles, two languages and three time zones. `--baseline` times the plain messages of another checkout
-beside them, in turn and with that checkout's templates in both (`panels.py`).
+beside them, in turn, with that checkout's templates and a published entry in both (`panels.py`).
 """
 
 import argparse

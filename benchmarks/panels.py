@@ -1,12 +1,13 @@
 """Times the messages of whole panels, from a session's first on, in this checkout and in another.
 
-    python benchmarks/panels.py TEMPLATES     prints times as JSON, once for each line that it reads
+    python benchmarks/panels.py TEMPLATES METHOD    prints times as JSON, once for each line read
 
-Both versions render the templates of the other checkout, or they would write different messages:
-the shipped templates grow too. Beside that ratio, as information, is the one with the templates of
-this checkout. Each of the three has a process of its own, and they take turns, so that all meet the
-same load of the machine. Of each message the best round counts. Imports nothing of the program that
-an older checkout does not have.
+Both versions render the templates of the other checkout, and publish the calendar entry, or they
+would write different messages: the shipped templates grow too, and what older versions wrote was
+published. Beside that ratio, as information, is the one with the templates of this checkout and its
+entry, which asks its reader and travels twice. Each of the three has a process of its own, and they
+take turns, so that all meet the same load of the machine. Of each message the best round counts.
+Imports nothing of the program that an older checkout does not have.
 """
 
 import importlib
@@ -44,28 +45,29 @@ KINDS = [
 
 
 class Version(NamedTuple):
-    """A checkout of the program, and the folder of the templates that it renders."""
+    """A checkout of the program, the folder of the templates that it renders, and `METHOD`."""
 
     checkout: Path
     templates: Path
+    calendar: str
 
 
 def compare(rounds: int, baseline: Path | None) -> None:
     """Time all panels and print them, beside the baseline's where there is one."""
     if baseline is None:
-        (today,) = time_versions([Version(HERE, HERE / "templates")], rounds)
+        (today,) = time_versions([Version(HERE, HERE / "templates", "request")], rounds)
         print(f"{'panel':10}{'ours':>8}")
         for panel, taken in today.items():
             print(f"{panel:10}{taken:8.0f}")
         return
     other = baseline.resolve()
     versions = (
-        Version(HERE, other / "templates"),
-        Version(other, other / "templates"),
-        Version(HERE, HERE / "templates"),
+        Version(HERE, other / "templates", "publish"),
+        Version(other, other / "templates", "publish"),
+        Version(HERE, HERE / "templates", "request"),
     )
     same, before, today = time_versions(versions, rounds)
-    print("both with the baseline's templates; last, ours with our own")
+    print("both publish the baseline's templates; last, ours ask with our own")
     print(
         f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}"
         f"{'floor':>16}{'our own':>10}{'ratio':>8}"
@@ -103,7 +105,7 @@ def asking(version: Version) -> Iterator[Callable[[], dict[str, list[float]]]]:
     """Start a process that times a version's panels whenever it is asked."""
     environment = os.environ | {"PYTHONPATH": str(version.checkout)}
     process = subprocess.Popen(
-        [sys.executable, __file__, str(version.templates)],
+        [sys.executable, __file__, str(version.templates), version.calendar],
         cwd=version.checkout,
         env=environment,
         stdin=subprocess.PIPE,
@@ -140,7 +142,7 @@ def find(*places: str) -> Any:
 class Messages:
     """The messages of this process's checkout, whatever its version."""
 
-    def __init__(self, templates: Path) -> None:
+    def __init__(self, templates: Path, calendar: str) -> None:
         self.request = find(
             "onboarding.messages.request:MessageRequest", "onboarding.letters.letter:Letter"
         )
@@ -151,7 +153,13 @@ class Messages:
             "onboarding.messages.composer:Composer", "onboarding.letters.stationery:Composer"
         )
         load = find("onboarding.messages.load:load_template_set")
-        load = load or find("onboarding.letters.stationery:Stationery").load
+        load = load or (
+            find(
+                "onboarding.messages.composer:TemplateSet",
+                "onboarding.messages.templates:TemplateSet",
+                "onboarding.letters.stationery:Stationery",
+            ).load
+        )
         settings = find(
             "onboarding.messages.settings:BrandSettings",
             "onboarding.letters.settings:BrandSettings",
@@ -163,6 +171,7 @@ class Messages:
             name="Northwind",
             sender="Northwind <webinars@northwind.example>",
             reply_to="help@northwind.example",
+            calendar=calendar,
         )
         self.templates = load([templates], brand)
         self.numbers = count(1)
@@ -238,7 +247,7 @@ class Messages:
 
 
 if __name__ == "__main__":
-    messages = Messages(Path(sys.argv[1]))
+    messages = Messages(Path(sys.argv[1]), sys.argv[2])
     for _asked in sys.stdin:
         timed = {
             name: messages.times(people, mixed=mixed) for name, (people, mixed) in PANELS.items()

@@ -6,7 +6,6 @@ be done. Sends and stores nothing.
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jinja2
@@ -169,21 +168,14 @@ class Composer:
         files = self._templates.files.get(request.entry, ())
         if fault := self._find_leaking_file(files):
             return fault
-        find_violation = partial(
-            verify.find_violation,
-            request=request,
-            recipient=assembled.recipient,
-            guarded=self._guarded,
-            configured=self._templates.configured,
-            fixed=self._templates.fixed,
-            files=files,
-        )
+        known = self._guarded, self._templates.configured, self._templates.fixed, files
         link = request.join_link.get_secret_value().encode() if request.join_link else b""
         may_shorten = self._places_in_one_piece and is_in_one_piece(link)
+        recipient = assembled.recipient
         # A fault in the short message alone counts for nothing: then the whole one decides.
-        if may_shorten and not find_violation(assembled.short):
+        if may_shorten and not verify.find_violation(assembled.short, request, recipient, *known):
             return ""
-        return find_violation(assembled.body)
+        return verify.find_violation(assembled.body, request, recipient, *known)
 
     def _find_leaking_file(self, files: Sequence[Attachment]) -> str:
         """Name a file that holds a join link: each person has a link of their own."""
