@@ -4,12 +4,14 @@ Reads the mailbox of `[replies]`, or one message that a mail server hands over. 
 """
 
 import asyncio
+import secrets
 import sys
 from typing import Annotated, Any
 
 import typer
 
 from onboarding.cli import options
+from onboarding.cli.run_options import InboxEnd
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import print_text, run_until_stopped
 from onboarding.config import Config
@@ -22,8 +24,10 @@ from onboarding.errors import (
     OnboardingError,
 )
 from onboarding.inbox.parts import MAX_BYTES
+from onboarding.model.alerts import Alert, AlertKind
 from onboarding.model.answers import WORDS, Answer
 from onboarding.model.deliveries import State
+from onboarding.pipeline.alerts import store_events
 from onboarding.pipeline.inbox import InboxNews, InboxReading, note_fault, read_one, read_replies
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import find_target
@@ -74,11 +78,29 @@ def replies_command(
     raise typer.Exit(EXIT_NEEDS_A_PERSON if has_bounces else EXIT_DONE)
 
 
-async def read_inbox(services: Services, *, quiet: bool) -> int:
+TOLD = frozenset({Answer.DECLINED, Answer.FORWARDED, Answer.COUNTER, Answer.DELEGATED})
+"""Answers that the producer is told. A message that came back is told while it needs a person."""
+
+
+def find_news_alerts(config: Config, reading: InboxReading) -> tuple[Alert, ...]:
+    """Find what the producer should know of what came back, once."""
+    return tuple(
+        Alert(
+            # At random: each is told once by the inbox already, and a digest would name the person.
+            f"answer {secrets.token_hex(16)}",
+            AlertKind(news.what),
+            _name_webinar(config, news),
+            is_event=True,
+        )
+        for news in reading.news
+        if news.what in TOLD
+    )
+
+
+async def read_inbox(services: Services, *, quiet: bool) -> InboxEnd:
     """Read the mailbox before the webinars of `run --all`.
 
     Prints what is new, each once. A mailbox that can't be read stops no webinar, and is said once.
-    Returns the exit code of this step.
     """
     try:
         reading = await read_replies(services)
@@ -89,10 +111,12 @@ async def read_inbox(services: Services, *, quiet: bool) -> int:
         # Each run would say it again, and cron would mail it each time.
         if await note_fault(services, error.message):
             echo(f"replies: {error}", err=True)
-        return error.exit_code
+        return InboxEnd(error.exit_code, has_fault=True)
     if not quiet:
         print_news(services.config, reading)
-    return EXIT_DONE
+    alerts = find_news_alerts(services.config, reading)
+    await store_events(services, alerts)
+    return InboxEnd(EXIT_DONE, alerts)
 
 
 def _take_message(config: Config) -> int:
@@ -108,7 +132,10 @@ def _take_message(config: Config) -> int:
 
     async def work(stop: asyncio.Event) -> InboxReading:
         async with options.open_command_services(config, stop, quiet=True) as services:
-            return await read_one(services, content)
+            reading = await read_one(services, content)
+            # The mail server reads what is printed, so the producer hears of it from the next run.
+            await store_events(services, find_news_alerts(config, reading))
+            return reading
 
     try:
         print_news(config, run_until_stopped(work))
@@ -122,6 +149,8 @@ def print_news(config: Config, reading: InboxReading) -> None:
     """Print what came back, a line for each."""
     for news in reading.news:
         print_text(f"{_name_webinar(config, news)}: {describe_news(news)}")
+    if reading.returned_alerts:
+        print_text("An alert came back: correct [alerts] to.")
 
 
 def describe_news(news: InboxNews) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from onboarding.cli import options
 from onboarding.cli.output import result_json
-from onboarding.cli.run_options import RunOptions
+from onboarding.cli.run_options import InboxEnd, RunOptions
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import attention_needed, describe_pause, print_result
 from onboarding.cli.terminal import NoProgress, print_text
@@ -21,6 +21,7 @@ from onboarding.errors import (
     EXIT_USAGE,
     Interrupted,
 )
+from onboarding.model.alerts import Alert, AlertKind
 from onboarding.pipeline.all_webinars import (
     AllOptions,
     WebinarEnd,
@@ -48,23 +49,39 @@ async def run_all(
         config, progress, clock or options.clock_for(stop, progress), stop
     ) as services:
         # First: what came back may stop what would be mailed again.
-        inbox_code = await _read_inbox(services, run_options)
+        inbox = await _read_inbox(services, run_options)
         async for end in run_webinars(services, targets, how):
             _print_end(end, run_options)
             ends.append(end)
         results = await _collect_results(services, ends, run_options)
+        await _send_alerts(services, ends, inbox)
     _print_results(config, results, run_options)
     # A webinar that was served twice ended as it did the last time.
     codes = {end.target.name: end.exit_code for end in ends}
     # By the table, not by the number: 75 is more than 2, but 2 stays until a person corrects
     # something.
-    return max([inbox_code, *codes.values()], key=SEVERITY.index)
+    return max([inbox.exit_code, *codes.values()], key=SEVERITY.index)
 
 
-async def _read_inbox(services: Services, run_options: RunOptions) -> int:
-    """Read what came back, where a mailbox is configured. Returns the exit code of that."""
+async def _send_alerts(services: Services, ends: Sequence[WebinarEnd], inbox: InboxEnd) -> None:
+    """Tell the producer what needs a person, where `[alerts]` says how."""
+    settings = services.config.alerts
+    if not (settings.to or settings.webhook):
+        return
+    # A late import: without [alerts] a run does not need it.
+    from onboarding.pipeline.alerts import find_alerts, send_alerts  # noqa: PLC0415
+
+    found = [*inbox.alerts, *await find_alerts(services, ends)]
+    if inbox.has_fault:
+        found.append(Alert("mailbox", AlertKind.MAILBOX))
+    for sentence in await send_alerts(services, found):
+        echo(sentence, err=True)
+
+
+async def _read_inbox(services: Services, run_options: RunOptions) -> InboxEnd:
+    """Read what came back, where a mailbox is configured."""
     if not services.config.replies.is_configured:
-        return EXIT_DONE
+        return InboxEnd(EXIT_DONE)
     # A late import: what reads mail and calendars takes longer to load than an idle run takes.
     from onboarding.cli.replies import read_inbox  # noqa: PLC0415
 

@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from onboarding.model.alerts import Alert
 from onboarding.pipeline.run import RETRY_WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEnd:
+    """How the reading of the mailbox ended, before the webinars, and what the producer is told."""
+
+    exit_code: int
+    alerts: tuple[Alert, ...] = ()
+    has_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from onboarding.config.alerts import AlertSettings
 from onboarding.config.companies import Company, NamedBrandSettings, SectionName
 from onboarding.config.console import ConsoleSettings
 from onboarding.errors import ConfigurationError
@@ -149,6 +150,7 @@ class Config(BaseSettings):
     messages: dict[str, Any] = {}
     webinars: dict[WebinarName, WebinarSettings] = {}
     reports: dict[WebinarName, ReportSettings] = {}
+    alerts: AlertSettings = AlertSettings()
     console: ConsoleSettings = ConsoleSettings()
     file: Path
     secret_files: tuple[Path, ...] = ()
@@ -186,6 +188,7 @@ class Config(BaseSettings):
                 (log_in.password, log_in.m365.client_secret) for log_in in self._all_log_ins
             ),
             self.ledger.password,
+            self.alerts.webhook,
             *(user.password_hash for user in self.console.users.values()),
         )
 

@@ -28,6 +28,7 @@ from onboarding.ledger.answers import AnsweredEntry
 from onboarding.ledger.bounces import BounceTokens, ReportedDelivery
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
+from onboarding.model.alerts import is_alert_id
 from onboarding.model.answers import (
     STANDING_ANSWERS,
     Answer,
@@ -66,18 +67,21 @@ class InboxNews:
 class InboxReading:
     """What a reading brought: the news, how many messages were ours, how many found no message.
 
-    `unmatched` are bounces and answers that no message of this ledger belongs to.
+    `unmatched` are bounces and answers that no message of this ledger belongs to, and
+    `returned_alerts` those of alerts, which are told on the terminal only.
     """
 
     news: tuple[InboxNews, ...] = ()
     handled: int = 0
     unmatched: int = 0
+    returned_alerts: int = 0
 
     def __add__(self, other: "InboxReading") -> "InboxReading":
         return InboxReading(
             (*self.news, *other.news),
             self.handled + other.handled,
             self.unmatched + other.unmatched,
+            self.returned_alerts + other.returned_alerts,
         )
 
 
@@ -87,11 +91,13 @@ class _Handled:
 
     is_ours: bool
     is_unmatched: bool = False
+    is_alert: bool = False
     news: InboxNews | None = None
 
 
 _NOT_OURS = _Handled(is_ours=False)
 _UNMATCHED = _Handled(is_ours=False, is_unmatched=True)
+_RETURNED_ALERT = _Handled(is_ours=True, is_alert=True)
 _NOTHING_NEW = _Handled(is_ours=True)
 
 
@@ -194,7 +200,9 @@ def _record_batch(
     handled = [_record_message(connection, message, context) for message in incoming]
     ours = [message.name for message, done in zip(incoming, handled, strict=True) if done.is_ours]
     news = tuple(done.news for done in handled if done.news)
-    return InboxReading(news, len(ours), sum(done.is_unmatched for done in handled)), ours
+    unmatched = sum(done.is_unmatched for done in handled)
+    returned_alerts = sum(done.is_alert for done in handled)
+    return InboxReading(news, len(ours), unmatched, returned_alerts), ours
 
 
 def _record_message(
@@ -214,6 +222,8 @@ def _record_report(
 ) -> _Handled:
     """Record a report once, if it is about a message of ours."""
     found = _find_delivery(connection, report, context)
+    if found is None and any(map(is_alert_id, report.clues.message_ids)):
+        return _RETURNED_ALERT if report.kind is ReportKind.BOUNCED else _NOTHING_NEW
     if found is None:
         # An absence notice to other mail of this mailbox is nothing that was lost.
         return _NOT_OURS if report.kind is ReportKind.AUTO_REPLY else _UNMATCHED

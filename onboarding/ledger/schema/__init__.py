@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from onboarding.ledger.schema.alerts import alerts
 from onboarding.ledger.schema.attendance import attendance, attendance_readings
 from onboarding.ledger.schema.base import BigNumber, metadata
 from onboarding.ledger.schema.base import account_column as _account_column
@@ -23,6 +24,7 @@ from onboarding.ledger.schema.kept import kept_messages, kept_parts
 from onboarding.ledger.sql import UtcDateTime
 
 __all__ = [
+    "alerts",
     "answers",
     "attendance",
     "attendance_readings",

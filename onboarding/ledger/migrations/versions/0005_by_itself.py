@@ -46,6 +46,7 @@ def upgrade() -> None:
     _add_inbox()
     _add_calendar_entries()
     _add_attendance()
+    _add_alerts()
     _change_kept_messages()
     _add_accounts()
 
@@ -223,6 +224,22 @@ def _add_attendance() -> None:
         sa.Column("is_final", sa.Boolean, nullable=False),
         sa.Column("fault", sa.Text, nullable=False, server_default=""),
         sa.PrimaryKeyConstraint("session", name="pk_attendance_readings"),
+    )
+
+
+def _add_alerts() -> None:
+    """What the producer was told."""
+    op.create_table(
+        "alerts",
+        *map(_required_text, ("channel", "thing")),
+        *(
+            sa.Column(name, sa.Text, nullable=False, server_default="")
+            for name in ("kind", "webinar", "detail")
+        ),
+        sa.Column("is_event", sa.Boolean, nullable=False),
+        _time("at"),
+        sa.Column("told_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("channel", "thing", name="pk_alerts"),
     )
 
 

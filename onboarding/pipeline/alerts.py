@@ -1,0 +1,238 @@
+"""Tells the producer what needs a person: by mail, to a webhook, or both, after `run --all`.
+
+An alert is no delivery: it is in no queue, and is tried once a run. Where that fails nothing is
+lost: it is said on the terminal, and the next run tries again. No alert changes a run's exit code.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from onboarding.config import Config
+from onboarding.errors import (
+    EXIT_TRY_LATER,
+    Interrupted,
+    OnboardingError,
+    Refused,
+    TryLater,
+)
+from onboarding.ledger import alerts, deliveries
+from onboarding.model.alerts import (
+    ALERT_ID,
+    Alert,
+    AlertKind,
+    AlertLine,
+    as_json,
+    as_slack,
+    as_text,
+    make_lines,
+)
+from onboarding.model.deliveries import NEEDS_A_PERSON, Deferred, Message, Rejected
+from onboarding.model.foreign_text import clean
+from onboarding.model.people import Problem
+from onboarding.pipeline.all_webinars import WebinarEnd
+from onboarding.pipeline.evidence import is_settling
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.status import find_seen_session
+from onboarding.smtp.transaction import EnvelopeAccepted
+from onboarding.web.client import NoAnswer, WebClient
+
+LONGEST_WAIT = 10.0
+"""Seconds for a webhook: cron's next run must not wait for a chat that is slow."""
+
+LOG_IN_NOTICE = timedelta(days=14)
+"""How long before its end a log-in is told of."""
+
+MAX_DETAIL = 200
+"""Characters of an error that an alert repeats."""
+
+Send = Callable[[Services, Sequence[AlertLine]], Awaitable[None]]
+
+
+async def find_alerts(services: Services, ends: Sequence[WebinarEnd]) -> list[Alert]:
+    """Find what needs a person after a pass over the webinars, and which log-ins are about to end.
+
+    A webinar that was left alone needs no person: one that does is run each time.
+    """
+    found = list(find_ending_log_ins(services.config, services.clock.now()))
+    # A webinar that was served twice is as it ended the last time.
+    latest = {end.target.name: end for end in ends if not end.is_idle}
+    for end in latest.values():
+        found += await _find_states(services, end)
+        found += _find_problems(end, services.config)
+    return found
+
+
+async def _find_states(services: Services, end: WebinarEnd) -> list[Alert]:
+    """Find the messages of a webinar that need a person, each as a thing of its own."""
+    seen = await find_seen_session(services, end.target)
+    if seen is None:
+        return []
+    records = await services.ledger.run(deliveries.list_deliveries, seen.id)
+    sent, now = services.config.smtp.sent, services.clock.now()
+    return [
+        Alert(
+            f"delivery {record.delivery.id} {record.delivery.state}",
+            AlertKind(record.delivery.state.value),
+            end.target.name,
+        )
+        for record in records
+        if record.delivery.state in NEEDS_A_PERSON and not is_settling(record, sent, now)
+    ]
+
+
+def _find_problems(end: WebinarEnd, config: Config) -> Iterator[Alert]:
+    name = end.target.name
+    for problem in end.result.problems if end.result else ():
+        kind = AlertKind.NOT_APPROVED if problem.waits_for_approval else AlertKind.PROBLEM
+        yield Alert(_name_problem(name, problem), kind, name)
+    error = end.error
+    # What passes by itself needs no person, and a signal was given by one.
+    if error and error.exit_code != EXIT_TRY_LATER and end.exit_code:
+        detail = clean(error.message, config.secrets)[:MAX_DETAIL]
+        yield Alert(f"{name} error {_digest(detail)}", AlertKind.ERROR, name, detail)
+
+
+def _name_problem(name: str, problem: Problem) -> str:
+    return f"{name} problem {_digest(f'{problem.row} {problem.column} {problem.message}')}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def find_ending_log_ins(config: Config, now: datetime) -> Iterator[Alert]:
+    """Find RingCentral's log-ins that end within two weeks, by the JWT itself (RFC 7519 4.1.4)."""
+    accounts = {"[ringcentral]": config.ringcentral} | {
+        f"[accounts.{name}]": account for name, account in config.accounts.items()
+    }
+    for section, account in accounts.items():
+        end = find_jwt_end(account.jwt.get_secret_value()) if account.jwt else None
+        if end and end <= now + LOG_IN_NOTICE:
+            detail = f"the JWT of {section} on {end:%Y-%m-%d}. Make another in RingCentral"
+            yield Alert(f"log-in {section} {end:%Y-%m-%d}", AlertKind.LOG_IN, detail=detail)
+
+
+def find_jwt_end(token: str) -> datetime | None:
+    """Read when a JWT ends; None where it does not say. Its signature is RingCentral's matter."""
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 -- header, claims, signature
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return datetime.fromtimestamp(float(claims["exp"]), UTC)
+    except (binascii.Error, ValueError, KeyError, TypeError, OverflowError, OSError):
+        # A token of another form logs in all the same, or is refused in words.
+        return None
+
+
+async def store_events(services: Services, events: Sequence[Alert]) -> None:
+    """Store what has happened, so that it is told even if this process ends before."""
+    for channel in _choose_channels(services.config):
+        await services.ledger.run(alerts.store_events, channel, events, services.clock.now())
+
+
+async def send_alerts(services: Services, found: Sequence[Alert]) -> list[str]:
+    """Send what is due to each place that is configured. Returns what to say on the terminal.
+
+    Raises Interrupted after a signal.
+    """
+    said = []
+    for channel, send in _choose_channels(services.config).items():
+        if sentence := await _send_to(services, channel, send, found):
+            said.append(sentence)
+    return said
+
+
+def _choose_channels(config: Config) -> Mapping[str, Send]:
+    settings = config.alerts
+    return {
+        **({"mail": _send_by_mail} if settings.to else {}),
+        **({"webhook": _send_to_webhook} if settings.webhook else {}),
+    }
+
+
+async def _send_to(services: Services, channel: str, send: Send, found: Sequence[Alert]) -> str:
+    run, now = services.ledger.run, services.clock.now()
+    due = await run(alerts.list_due, channel, found, now, services.config.alerts.repeat)
+    if not due:
+        return ""
+    lines = make_lines(due)
+    try:
+        await send(services, lines)
+    except Interrupted:
+        raise
+    except OnboardingError as error:
+        reason = clean(error.message, services.config.secrets)
+        is_news = await run(alerts.store_fault, channel, reason, services.clock.now())
+        return f"{reason} The next run tries again. It holds:\n{as_text(lines)}" * is_news
+    await run(alerts.record_told, channel, due, services.clock.now())
+    await run(alerts.store_fault, channel, "", services.clock.now())
+    return ""
+
+
+async def _send_to_webhook(services: Services, lines: Sequence[AlertLine]) -> None:
+    """Post the alerts. Raises Refused or TryLater, which never name the webhook."""
+    settings = services.config.alerts
+    address = urlsplit(settings.webhook.get_secret_value() if settings.webhook else "")
+    server = f"{address.scheme}://{address.netloc}"
+    path = f"{address.path or '/'}{'?' if address.query else ''}{address.query}"
+    body = as_slack(lines) if settings.format == "slack" else as_json(lines)
+    async with WebClient(server, timeout=LONGEST_WAIT, stop=services.stop) as http:
+        try:
+            answer = await http.send(http.build_request("POST", path, headers={}, json=body))
+        except NoAnswer as error:
+            # Its words may name the server, and that is a part of the secret.
+            raise TryLater("An alert could not be sent: the webhook gives no answer.") from error
+    # A redirect is not followed: it could lead to a place that should not read this.
+    if not answer.is_success:
+        words = HTTPStatus(answer.status_code).phrase if answer.status_code in _STATUSES else ""
+        status = f"{answer.status_code} {words}".strip()
+        raise Refused(f"An alert could not be sent: the webhook answers with {status}.")
+
+
+_STATUSES = frozenset(status.value for status in HTTPStatus)
+
+
+async def _send_by_mail(services: Services, lines: Sequence[AlertLine]) -> None:
+    """Mail the alerts, past queue and rate: it is one message. Raises what the mail server says."""
+    config = services.config
+    message = make_mail(config, lines, services.clock.now(), secrets.token_hex(16))
+    try:
+        async with services.pool.connection() as connection:
+            answer = await connection.send_envelope(message)
+            if isinstance(answer, EnvelopeAccepted):
+                outcome = await connection.send_body(message)
+                # In doubt counts as told: sent again by the next run, it could be there twice.
+                if not isinstance(outcome, Deferred | Rejected):
+                    return
+    except Interrupted:
+        raise
+    except OnboardingError as error:
+        raise TryLater(f"An alert could not be sent: {error.message}") from error
+    raise Refused("An alert could not be sent: the mail server does not take it.")
+
+
+def make_mail(config: Config, lines: Sequence[AlertLine], now: datetime, token: str) -> Message:
+    """Make the mail of some alerts. `token` is random hex: no one can forge a bounce of it."""
+    domain = config.brand.sender_address.rpartition("@")[2]
+    identity = f"{ALERT_ID}{token}@{domain}>"
+    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    mail["From"] = config.brand.sender_address
+    mail["To"] = config.alerts.to
+    mail["Subject"] = f"Webinar onboarding: {len(lines)} to look at"
+    mail["Date"] = format_datetime(now)
+    mail["Message-ID"] = identity
+    # RFC 3834 5: no absence notice should come back.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(as_text(lines))
+    return Message(identity, config.brand.sender_address, config.alerts.to, mail.as_bytes())

@@ -1,0 +1,191 @@
+"""Alerts over real sockets: each thing once, without names, and nothing lost where it fails."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from onboarding.model.alerts import (
+    FACTS,
+    SENTENCES,
+    Alert,
+    AlertKind,
+    as_json,
+    as_slack,
+    make_lines,
+)
+from onboarding.pipeline.alerts import find_jwt_end, send_alerts
+from onboarding.simulator.smtp_catcher import MailRules
+from tests.docs.pages import read, table, words
+from tests.stage import HOST, PANELIST, Stage, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+GUEST = panelist(1)["email"]
+SECRET_PATH = "/services/T0-very-secret"
+REJECTING = MailRules(refuse={GUEST: "550 5.1.1 No such user"})
+
+
+@dataclass
+class Webhook:
+    """A webhook on loopback: what it answers, and the bodies that it got."""
+
+    port: int = 0
+    head: str = "HTTP/1.1 204 No Content"
+    bodies: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def serve_webhook() -> AsyncIterator[Webhook]:
+    hook = Webhook()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.split("content-length:")[1].split("\r\n")[0])
+        hook.bodies.append((await reader.readexactly(length)).decode())
+        writer.write(f"{hook.head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    hook.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield hook
+
+
+def use_webhook(scene: Stage, hook: Webhook) -> None:
+    address = f"http://127.0.0.1:{hook.port}{SECRET_PATH}"
+    scene.variables["ONBOARDING_ALERTS__WEBHOOK"] = address
+
+
+async def test_a_thing_is_told_once_without_a_name_and_again_after_a_day(tmp_path):
+    rejecting = stage(tmp_path, [HOST, panelist(1)], mail_rules=REJECTING)
+    async with rejecting as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        assert await scene.cron() == 1
+        scene.clock.pass_time(minutes=5)
+        assert await scene.cron() == 1
+        assert [json.loads(body) for body in hook.bodies] == [
+            {
+                "alerts": [
+                    {
+                        "webinar": "launch",
+                        "what": "rejected",
+                        "count": 1,
+                        "text": "launch: 1 message was rejected."
+                        " `onboarding status launch` says more.",
+                    }
+                ]
+            }
+        ]
+        assert GUEST not in hook.bodies[0]
+        scene.clock.pass_time(hours=24)
+        await scene.cron()
+        assert len(hook.bodies) == 2
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "HTTP/1.1 500 Internal Server Error",
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/elsewhere",
+        "no HTTP at all",
+    ],
+)
+async def test_a_webhook_that_fails_is_said_once_and_tried_by_each_run(tmp_path, capsys, head):
+    rejecting = stage(tmp_path, [HOST, panelist(1)], mail_rules=REJECTING)
+    async with rejecting as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        hook.head = head
+        assert await scene.cron() == 1
+        first = capsys.readouterr().err
+        scene.clock.pass_time(minutes=5)
+        assert await scene.cron() == 1
+        again = capsys.readouterr().err
+        assert len(hook.bodies) == 2
+        assert first.count("An alert could not be sent") == 1
+        assert "launch: 1 message was rejected" in first
+        assert "An alert" not in again
+        assert SECRET_PATH not in first + again
+
+        hook.head = "HTTP/1.1 200 OK"
+        scene.clock.pass_time(minutes=5)
+        await scene.cron()
+        scene.clock.pass_time(minutes=5)
+        await scene.cron()
+        assert len(hook.bodies) == 3
+        assert len(scene.told()) == 1  # the host's own invitation: nothing else was lost
+
+
+async def test_an_alert_by_mail_is_no_delivery(tmp_path):
+    async with stage(tmp_path, [HOST, panelist(1)], mail_rules=REJECTING) as scene:
+        scene.variables["ONBOARDING_ALERTS__TO"] = "producer@example.com"
+        await scene.cron()
+        scene.clock.pass_time(minutes=5)
+        await scene.cron()
+        assert scene.told() == [HOST["email"], "producer@example.com"]
+        alert = scene.messages()[-1]
+        assert alert["Auto-Submitted"] == "auto-generated"
+        assert str(alert["Message-ID"]).startswith("<alert.")
+        assert GUEST not in alert.as_string()
+        assert (await scene.status()).counts == {"sent": 1, "rejected": 1}
+
+
+async def test_what_has_happened_is_told_by_a_later_run_and_never_again(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        event = Alert("answer 1", AlertKind.DECLINED, "launch", is_event=True)
+        hook.head = "HTTP/1.1 503 Service Unavailable"
+        async with scene.rooms() as services:
+            assert len(await send_alerts(services, [event])) == 1
+            hook.head = "HTTP/1.1 200 OK"
+            scene.clock.pass_time(minutes=5)
+            assert await send_alerts(services, []) == []
+            scene.clock.pass_time(days=2)
+            assert await send_alerts(services, [event]) == []
+        assert len(hook.bodies) == 2
+        assert '"declined"' in hook.bodies[1]
+
+
+def make_jwt(claims: object) -> str:
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{middle}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("token", "end"),
+    [
+        (make_jwt({"exp": 1_800_000_000}), datetime(2027, 1, 15, 8, 0, tzinfo=UTC)),
+        (make_jwt({}), None),
+        (make_jwt([]), None),
+        (make_jwt({"exp": "soon"}), None),
+        (make_jwt({"exp": 1e300}), None),
+        ("jwt-of-the-user", None),
+        ("a.ü.c", None),
+        ("", None),
+    ],
+)
+def test_when_a_jwt_ends(token: str, end: datetime | None):
+    assert find_jwt_end(token) == end
+
+
+def test_slack_reads_no_markup_in_what_an_error_says():
+    alert = Alert("x", AlertKind.ERROR, "launch", "<!channel> & co.")
+    (line,) = make_lines([alert])
+
+    assert as_slack([line])["text"].startswith(
+        "launch: the webinar can't be run: &lt;!channel&gt; &amp; co."
+    )
+    assert as_json([line])["alerts"][0]["count"] == 1
+
+
+def test_every_kind_has_words_and_stands_in_the_guide():
+    guide = read("docs/guides/alerts.md")
+    documented = {name for names, _ in table(guide, "what", "told when") for name in words(names)}
+
+    assert SENTENCES.keys() | FACTS.keys() == set(AlertKind) == documented
