@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from onboarding import errors
 from onboarding.cli.main import app
 from onboarding.config import environment, settings
+from onboarding.config.alerts import AlertSettings
 from onboarding.config.companies import NamedBrandSettings
 from onboarding.config.console import ConsoleSettings, ConsoleUser
 from onboarding.inbox.settings import RepliesSettings, SentSettings
@@ -56,6 +57,7 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[rehearsal]`": settings.RehearsalSettings(),
     "`[webinars.NAME]`": settings.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
     "`[reports.NAME]`": settings.ReportSettings(columns={"Email": "email"}),
+    "`[alerts]`": AlertSettings(),
     "`[console]`": ConsoleSettings(),
     "`[console.users.NAME]`": ConsoleUser(),
 }
