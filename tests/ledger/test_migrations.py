@@ -103,6 +103,20 @@ def test_ledger_of_the_first_revision_keeps_its_rows_and_writes_history_by_itsel
         assert written == [(1, "a@example.com", "sent", "250 OK")]
 
 
+def test_all_of_an_older_ledger_is_of_the_default_account():
+    with ledger_of("0004") as old:
+        old.exec_driver_sql("INSERT INTO webinars VALUES ('s', '1', '{}', '2026')")
+        old.exec_driver_sql(
+            "INSERT INTO directory VALUES ('s', 'a', 'u', 'pbx', '', '', '', '', '2026')"
+        )
+
+        migrations.upgrade(old)
+
+        for table in ("sessions", "webinars", "directory"):
+            rows = old.exec_driver_sql(f"SELECT server, account FROM {table}").all()
+            assert rows == [("s", "default")]
+
+
 def test_calendar_entries_of_an_older_ledger_stay_what_they_are(by_schema):
     """The UID that older versions computed, and a SEQUENCE above all that they sent."""
     with ledger_of("0004") as old:
