@@ -90,7 +90,7 @@ COMMANDS = (
     CommandRow(
         "approve", "approve", SEND, "Approve what a plan page showed, so that a run does it."
     ),
-    CommandRow("send-test", "templates", SEND, "Send one person's message to yourself."),
+    CommandRow("send-test", "send_test", SEND, "Send one person's message to yourself."),
     CommandRow(
         "run", "run", SEND, "Register the people on the roster and mail each their own join link."
     ),

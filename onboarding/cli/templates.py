@@ -1,10 +1,9 @@
-"""`lint`, `preview`, `send-test`: what messages look like before they are sent to the panel.
+"""`lint` and `preview`: what messages look like before they are sent to the panel.
 
 No person is registered, and nothing is recorded. All join links are made up.
 """
 
 import asyncio
-import difflib
 import secrets
 import signal
 from collections.abc import Iterator, Sequence
@@ -19,15 +18,10 @@ from onboarding.cli.output import lint_json
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import ProgressLines
 from onboarding.config import Config
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.messages.lint import LintWarning, lint_templates
-from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings
-from onboarding.model.addresses import address_key
-from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent
 from onboarding.model.entries import READ_ANSWERS, Entry, find_unread_answers
-from onboarding.model.kinds import RULES, Kind
-from onboarding.model.people import Invitee
 from onboarding.pipeline import preview_messages
 from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.target import Target, all_targets, find_target, find_webinar
@@ -55,30 +49,6 @@ PagePort = Annotated[
     typer.Option(
         "--port", metavar="PORT", min=0, max=65535, help="The page's port; 0 is any free one."
     ),
-]
-TestRecipient = Annotated[
-    str, typer.Option("--to", metavar="ADDRESS", help="Who gets the mail: yourself.")
-]
-PersonOption = Annotated[
-    str,
-    typer.Option(
-        "--person",
-        metavar="EMAIL",
-        help="Whose message to send (default: the roster's first person).",
-    ),
-]
-NAMED_KINDS = [kind for kind in Kind if not RULES[kind].template]
-"""Kinds that `--kind` can name. A scheduled message is named by its entry."""
-
-KindOption = Annotated[
-    str,
-    typer.Option(
-        "--kind", metavar="KIND", help=f"{', '.join(NAMED_KINDS[:-1])} or {NAMED_KINDS[-1]}."
-    ),
-]
-EntryOption = Annotated[
-    str,
-    typer.Option("--entry", metavar="NAME", help="A message of the schedule instead of a kind."),
 ]
 
 
@@ -120,37 +90,6 @@ def preview_command(
     raise typer.Exit(write_pages(config, target, out) if out else serve_pages(config, target, port))
 
 
-def send_test_command(
-    name: options.Name,
-    *,
-    to: TestRecipient,
-    person: PersonOption = "",
-    kind: KindOption = "invitation",
-    entry: EntryOption = "",
-    invitees: options.Invitees = None,
-    config_file: options.ConfigFile = None,
-) -> None:
-    """Send one person's message to yourself.
-
-    It goes through the real mail server and looks as theirs will, but its join link is made up. No
-    person is registered, and nothing counts as sent.
-    """
-    config = options.load_config(config_file)
-    if entry and kind != NAMED_KINDS[0]:
-        raise typer.BadParameter("Leave out one of --kind and --entry.", param_hint="--entry")
-    recipient, message_kind = options.parse_recipient(to), _parse_kind(kind)
-    config, target = find_webinar(config, name, invitees)
-    options.warn_about_plaintext(config)
-    made = asyncio.run(_make_preview(config, target))
-    wanted = _find_entry(target, made, entry) if entry else message_kind.value
-    request = made.requests[_find_person(made, person).row, wanted]
-    now = datetime.now(UTC)
-    outcome = asyncio.run(
-        preview_messages.send_test_message(config, target, request, made.protected, recipient, now)
-    )
-    raise typer.Exit(_print_outcome(outcome, request, recipient))
-
-
 def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
     """Check the templates of one webinar, or of all. Each warning comes once.
 
@@ -190,7 +129,7 @@ def _find_sources(
 
 def write_pages(config: Config, target: Target, folder: Path) -> int:
     """Write a preview as files. Returns exit code 1 if a message can't be made."""
-    made = asyncio.run(_make_preview(config, target))
+    made = asyncio.run(make_preview(config, target))
     # One message that can't be made must not hide the others: all
     # pages are written, each with its fault.
     faults = write_preview(made, folder)
@@ -221,7 +160,7 @@ def _summarize(warnings: Sequence[LintWarning]) -> str:
 
 
 async def _serve_preview(config: Config, target: Target, port: int) -> None:
-    made = await _make_preview(config, target)
+    made = await make_preview(config, target)
     try:
         async with serve_preview(made, port, key=secrets.token_urlsafe(KEY_BYTES)) as url:
             echo(f"The messages of {target.name}: {url}")
@@ -235,74 +174,9 @@ async def _serve_preview(config: Config, target: Target, port: int) -> None:
         ) from None
 
 
-async def _make_preview(config: Config, target: Target) -> Preview:
+async def make_preview(config: Config, target: Target) -> Preview:
+    """Make the preview of a webinar from its roster and what the last run saw."""
     # An event that is never set: there is no clean stop here, since Ctrl-C may end it anywhere.
     roster = await read_roster(target, asyncio.Event())
     facts = preview_messages.read_known_facts(config, target, ProgressLines())
     return preview_messages.build_preview(config, target, roster, facts, datetime.now(UTC))
-
-
-def _parse_kind(text: str) -> Kind:
-    try:
-        return NAMED_KINDS[NAMED_KINDS.index(Kind(text))]
-    except ValueError:
-        message = (
-            f"Choose one of {', '.join(NAMED_KINDS)}, or name a scheduled message with --entry."
-        )
-        raise typer.BadParameter(message, param_hint="--kind") from None
-
-
-def _find_entry(target: Target, made: Preview, entry: str) -> str:
-    """Find what the preview calls an entry. Raises ConfigurationError if the schedule lacks it."""
-    labels = {label: name for name, label in made.names.items()}
-    ids = [known.id for known in target.schedule.entries]
-    # A list's entries may be named by their key alone: the first of them is meant.
-    by_key = {known.key: known.id for known in reversed(target.schedule.entries)}
-    found = entry if entry in ids else by_key.get(entry)
-    if found:
-        return labels[found]
-    known = ", ".join(ids) or "no entries"
-    near = difflib.get_close_matches(entry, [*ids, *by_key], n=1)
-    raise ConfigurationError(
-        f"The schedule of {target.name} has no entry {entry!r}. It has {known}.",
-        hint=f"Did you mean {near[0]}?" if near else "Entries are in [messages] of config.toml.",
-    )
-
-
-def _find_person(made: Preview, email: str) -> Invitee:
-    """Find a person of the preview; without an address the first.
-
-    Raises ConfigurationError if the address is not on the roster.
-    """
-    people = {person.key: person for person in made.people}
-    person = people.get(address_key(email)) if email else made.people[0]
-    if person is None:
-        hint = "Use an address of the roster."
-        for key in difflib.get_close_matches(address_key(email), people, n=1):
-            hint = f"Did you mean {people[key].email}?"
-        raise ConfigurationError(f"{email} is not on the roster of {made.name}.", hint=hint)
-    return person
-
-
-def _print_outcome(outcome: Outcome, request: MessageRequest, recipient: str) -> int:
-    """Print what came of a test message, and return the exit code. It is not retried."""
-    match outcome:
-        case Sent(reply):
-            what = request.entry or request.kind
-            sent = f"Sent {request.invitee.name}'s {what} to {recipient}."
-            echo(f"{sent} The mail server answered: {reply}")
-            echo("It looks as theirs will, but its join link is made up. Nothing was recorded.")
-            return EXIT_DONE
-        # Not queued for later, as a run would: a test mail is looked at now or not at all.
-        case Deferred(reason, reply):
-            echo(f"Not sent, try again later: {_add_reply(reason, reply)}", err=True)
-            return EXIT_TRY_LATER
-        case Rejected(reason, reply):
-            echo(f"Not sent: {_add_reply(reason, reply)}", err=True)
-        case InDoubt(reason):
-            echo(f"It may have been sent: {reason}. Check the mailbox.", err=True)
-    return EXIT_NEEDS_A_PERSON
-
-
-def _add_reply(reason: str, reply: Reply | None) -> str:
-    return f"{reason} (the mail server answered: {reply})" if reply else reason

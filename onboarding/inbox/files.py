@@ -41,8 +41,9 @@ FIRST_BYTES = 256
 class Maildir:
     """A maildir. A position's `last` is the time of the newest file that was read, in ns."""
 
-    def __init__(self, folder: Path, done: str, now: datetime) -> None:
+    def __init__(self, folder: Path, done: str, now: datetime, limit: int = MAX_BYTES) -> None:
         self._folder = folder
+        self._limit = limit
         self._done = done
         self._now = now
 
@@ -59,6 +60,11 @@ class Maildir:
             yield MessageBatch(
                 messages, Position(0, max(chosen[-1][0], position.last if position else 0))
             )
+
+    def find_end(self) -> Position:
+        """Find the position of now. Raises ConfigurationError where there is no maildir."""
+        self.check()
+        return Position(0, int(self._now.timestamp() * 10**9))
 
     def check(self) -> None:
         """Make sure that there is a maildir. Raises ConfigurationError where there is none."""
@@ -80,7 +86,7 @@ class Maildir:
     def _read_file(self, name: str) -> StoredMessage | None:
         try:
             with (self._folder / name).open("rb") as file:
-                return StoredMessage(name, file.read(MAX_BYTES))
+                return StoredMessage(name, file.read(self._limit))
         except FileNotFoundError:
             # A mail program has moved or removed it since it was listed: then it is read the next
             # time, if it is still there.
@@ -118,8 +124,9 @@ class Maildir:
 class Mbox:
     """An mbox file. A position's `last` is the byte after the last message that was read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: int = MAX_BYTES) -> None:
         self._path = path
+        self._limit = limit
 
     def read(self, position: Position | None) -> Iterator[MessageBatch]:
         """Read what was appended. Raises ConfigurationError where the file can't be read."""
@@ -139,6 +146,16 @@ class Mbox:
         except OSError as error:
             raise unreadable_mailbox(self._path, error) from None
 
+    def find_end(self) -> Position:
+        """Find the end of the file. Raises ConfigurationError where it can't be read."""
+        self.check()
+        try:
+            with self._path.open("rb") as file:
+                validity = zlib.crc32(file.readline(FIRST_BYTES))
+                return Position(validity, file.seek(0, os.SEEK_END))
+        except OSError as error:
+            raise unreadable_mailbox(self._path, error) from None
+
     def check(self) -> None:
         """Make sure that it can be read. Raises ConfigurationError where it can't."""
         try:
@@ -149,7 +166,7 @@ class Mbox:
     def _read_batches(self, file: BinaryIO, start: int, validity: int) -> Iterator[MessageBatch]:
         file.seek(start)
         batch: list[StoredMessage] = []
-        for count, (content, end) in enumerate(split_mbox(file), 1):
+        for count, (content, end) in enumerate(split_mbox(file, self._limit), 1):
             batch.append(StoredMessage(str(end), content))
             if len(batch) == BATCH or count == MOST:
                 yield MessageBatch(batch, Position(validity, end))
@@ -166,7 +183,7 @@ class Mbox:
         """Nothing is open."""
 
 
-def split_mbox(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def split_mbox(file: BinaryIO, limit: int = MAX_BYTES) -> Iterator[tuple[bytes, int]]:
     """Split an mbox from where it is: each message's first bytes, and the offset of its end.
 
     A message at the end without the empty line after it is still being written, and is left.
@@ -178,7 +195,7 @@ def split_mbox(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
             if is_open:
                 yield bytes(content), end
             content, is_open = bytearray(), True
-        elif len(content) < MAX_BYTES:
+        elif len(content) < limit:
             content += line
         end += len(line)
         after_empty = line in {b"\n", b"\r\n"}

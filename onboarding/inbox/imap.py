@@ -74,8 +74,16 @@ async def load_secret(settings: ImapSettings) -> str:
 class ImapFolder:
     """An open folder. A position's `last` is a UID, its `validity` the folder's UIDVALIDITY."""
 
-    def __init__(self, settings: ImapSettings, secret: str, done: str, now: datetime) -> None:
+    def __init__(
+        self,
+        settings: ImapSettings,
+        secret: str,
+        done: str,
+        now: datetime,
+        limit: int = MAX_BYTES,
+    ) -> None:
         self._settings = settings
+        self._limit = limit
         self._done = done
         self._now = now
         self._secrets = Secrets.of(secret)
@@ -124,6 +132,11 @@ class ImapFolder:
                 if message_id in read_message_ids(parse_incoming(content), "Message-ID"):
                     return True
         return False
+
+    def find_end(self) -> Position:
+        """Find the position after the newest message. Raises what `read` raises."""
+        self._select(readonly=True)
+        return Position(self._read_number("UIDVALIDITY"), self._read_number("UIDNEXT") - 1)
 
     def check(self) -> None:
         """Open the folder, as `find_message` needs it. Raises OnboardingError where that fails."""
@@ -191,9 +204,9 @@ class ImapFolder:
 
     def _fetch(self, uids: Sequence[int]) -> list[StoredMessage]:
         listed = ",".join(map(str, uids))
-        answer = self._command("FETCH", listed, f"(UID BODY.PEEK[]<0.{MAX_BYTES}>)")
+        answer = self._command("FETCH", listed, f"(UID BODY.PEEK[]<0.{self._limit}>)")
         return [
-            StoredMessage(str(uid), content[:MAX_BYTES])
+            StoredMessage(str(uid), content[: self._limit])
             for uid, content in _list_literals(answer)
             # Not what the server tells unasked.
             if uid in uids
@@ -298,7 +311,9 @@ def _list_literals(answer: Sequence[Any]) -> Iterator[tuple[int, bytes]]:
         yield (int(found[1]) if found else 0), line[1]
 
 
-async def open_imap(settings: ImapSettings, done: str, now: datetime) -> ImapFolder:
+async def open_imap(
+    settings: ImapSettings, done: str, now: datetime, limit: int = MAX_BYTES
+) -> ImapFolder:
     """Connect and log in, in a thread. Raises TryLater, Refused or ConfigurationError."""
     secret = await load_secret(settings)
-    return await asyncio.to_thread(ImapFolder, settings, secret, done, now)
+    return await asyncio.to_thread(ImapFolder, settings, secret, done, now, limit)

@@ -56,6 +56,12 @@ class MailSource(Protocol):
         Raises OnboardingError where it can't be read.
         """
 
+    def find_end(self) -> Position:
+        """Find the position from which only what comes from now on is read.
+
+        Raises OnboardingError where it can't be read.
+        """
+
     def check(self) -> None:
         """Make sure that it can be read. Raises OnboardingError where it can't."""
 

@@ -36,11 +36,11 @@ MimePart = email.message.Message
 """A message, or a part of one."""
 
 
-def parse_incoming(content: bytes) -> MimePart:
-    """Parse a message. A damaged one gives a message too; what is too long is cut off."""
+def parse_incoming(content: bytes, limit: int = MAX_BYTES) -> MimePart:
+    """Parse a message. A damaged one gives a message too; what is over `limit` is cut off."""
     # compat32: the newer policies parse each field as it is asked for, and some fields make them
     # raise errors that no document names.
-    return email.message_from_bytes(content[:MAX_BYTES], policy=email.policy.compat32)
+    return email.message_from_bytes(content[:limit], policy=email.policy.compat32)
 
 
 def read_field(part: MimePart, name: str) -> str:
@@ -98,17 +98,17 @@ def list_parts(message: MimePart) -> list[MimePart]:
     return found
 
 
-def read_part_text(part: MimePart) -> str:
+def read_part_text(part: MimePart, limit: int = MAX_TEXT) -> str:
     """Read a part's content as text, decoded; characters that can't be read are replaced."""
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
     charset = part.get_content_charset("utf-8")
     try:
-        return content[:MAX_TEXT].decode(charset, "replace")
+        return content[:limit].decode(charset, "replace")
     # The character set's name is the sender's: `LookupError`, and for a name with a zero byte, or
     # a codec that gives no text, the others.
     except (LookupError, ValueError, TypeError):
-        return content[:MAX_TEXT].decode("ascii", "replace")
+        return content[:limit].decode("ascii", "replace")
 
 
 def read_inner_text(part: MimePart) -> str:

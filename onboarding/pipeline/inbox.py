@@ -22,6 +22,7 @@ from onboarding.inbox.files import Maildir, Mbox
 from onboarding.inbox.imap import open_imap
 from onboarding.inbox.incoming import IncomingMessage, read_incoming
 from onboarding.inbox.mailboxes import MailSource, MessageBatch, Position, StoredMessage
+from onboarding.inbox.parts import MAX_BYTES
 from onboarding.inbox.settings import RepliesSettings
 from onboarding.ledger import answers, bounces, inbox_positions
 from onboarding.ledger.answers import AnsweredEntry
@@ -116,7 +117,7 @@ async def read_replies(services: Services) -> InboxReading:
     Raises OnboardingError where the mailbox can't be read: what was read before stays recorded.
     """
     settings = services.config.replies
-    mailbox = await _open_mailbox(settings, services.clock.now())
+    mailbox = await open_replies(settings, services.clock.now())
     try:
         return await _read_mailbox(services, mailbox, name_mailbox(settings))
     finally:
@@ -132,7 +133,7 @@ async def read_one(services: Services, content: bytes) -> InboxReading:
 
 async def check_mailbox(services: Services) -> None:
     """Make sure that the mailbox can be read. Raises OnboardingError where it can't."""
-    mailbox = await _open_mailbox(services.config.replies, services.clock.now())
+    mailbox = await open_replies(services.config.replies, services.clock.now())
     try:
         await asyncio.to_thread(mailbox.check)
     finally:
@@ -152,12 +153,15 @@ def name_mailbox(settings: RepliesSettings) -> str:
     return f"imap://{settings.username}@{settings.host_and_port}/{settings.folder}"
 
 
-async def _open_mailbox(settings: RepliesSettings, now: datetime) -> MailSource:
+async def open_replies(
+    settings: RepliesSettings, now: datetime, limit: int = MAX_BYTES
+) -> MailSource:
+    """Open the mailbox, to read so many bytes of each message. Raises OnboardingError."""
     if settings.maildir:
-        return Maildir(settings.maildir, settings.done, now)
+        return Maildir(settings.maildir, settings.done, now, limit)
     if settings.mbox:
-        return Mbox(settings.mbox)
-    return await open_imap(settings, settings.done, now)
+        return Mbox(settings.mbox, limit)
+    return await open_imap(settings, settings.done, now, limit)
 
 
 async def _read_mailbox(services: Services, mailbox: MailSource, name: str) -> InboxReading:

@@ -2,7 +2,7 @@
 
 The session is the one that the last run saw. Asks neither RingCentral nor the mail server, and
 works without a ledger: what isn't known yet is a sample, and a note says so. Only
-`send_test_message` sends: to the address that it gets, and nothing is recorded.
+`send_trial` sends: to the address that it gets, and nothing is recorded.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from onboarding.ledger.settings import find_place
 from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.accounts import AccountKey
-from onboarding.model.deliveries import Outcome, Rejected, calendar_uid, message_id
+from onboarding.model.deliveries import Message, Outcome, Rejected, calendar_uid, message_id
 from onboarding.model.entries import Entry, Schedule
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Colleague, Invitee, Role, Roster, format_problem
@@ -134,21 +134,26 @@ def build_preview(
     )
 
 
-async def send_test_message(
-    config: Config,
-    target: Target,
-    request: MessageRequest,
-    protected: ProtectedValues,
-    to: str,
-    now: datetime,
-) -> Outcome:
-    """Send one message of a preview to an address through the real mail server.
+@dataclass(frozen=True, slots=True)
+class TrialMessage:
+    """One message of a preview that is to be sent to an address."""
 
-    Raises what a run raises if the templates can't be used, or the server refuses us or is away.
+    config: Config
+    target: Target
+    request: MessageRequest
+    protected: ProtectedValues
+    to: str
+
+
+def compose_trial(trial: TrialMessage, now: datetime) -> Message | Rejected:
+    """Compose a message of a preview for an address; `Rejected` where a run would refuse it.
+
+    Raises what a run raises if the templates can't be used.
     """
     # With the moment in it, each test mail gets a Message-ID of its own: a mailbox may show only
     # one of two messages with the same.
-    purpose = f"{now} {to}"
+    request, config = trial.request, trial.config
+    purpose = f"{now} {trial.to}"
     test_id = message_id(
         request.session.key,
         request.invitee.email,
@@ -157,11 +162,16 @@ async def send_test_message(
         _sender_domain(config),
         purpose,
     )
-    test_request = replace(request, recipient=to, message_id=test_id, date=now)
-    message = Composer(load_templates(config, target), protected).compose(test_request)
+    test_request = replace(request, recipient=trial.to, message_id=test_id, date=now)
     # Checked as a run checks it: a template that a run would refuse must not pass its test mail.
-    if isinstance(message, Rejected):
-        return message
+    return Composer(load_templates(config, trial.target), trial.protected).compose(test_request)
+
+
+async def send_trial(config: Config, message: Message) -> Outcome:
+    """Send a composed message through the real mail server.
+
+    Raises what a run raises if the server refuses us or is away.
+    """
     # No lease, queue or rate: one message that a person waits for, and no delivery to be recorded.
     async with Pool(config.smtp) as pool, pool.connection() as connection:
         answer = await connection.send_envelope(message)

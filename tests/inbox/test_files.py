@@ -164,3 +164,27 @@ def test_first_reading_looks_back_two_weeks(folder):
     put(folder, "old", b"old", ago=timedelta(days=15).total_seconds())
 
     assert read(Maildir(folder, "seen", NOW))[0] == [b"young"]
+
+
+def test_from_the_end_of_a_maildir_only_what_is_recent_is_read(folder):
+    put(folder, "old", b"old", ago=3600)
+    mailbox = Maildir(folder, "seen", NOW, limit=4)
+    end = mailbox.find_end()
+    put(folder, "new", b"newer", ago=-1)
+    assert read(mailbox, end)[0] == [b"newe"]
+
+
+def test_from_the_end_of_an_mbox_only_what_is_appended_is_read(tmp_path):
+    file = tmp_path / "mbox"
+    file.write_bytes(b"From a\nold\n\n")
+    mailbox = Mbox(file)
+    end = mailbox.find_end()
+    with file.open("ab") as appended:
+        appended.write(b"From b\nnew\n\n")
+    assert read(mailbox, end)[0] == [b"new\n\n"]
+
+
+@pytest.mark.parametrize("mailbox", [Maildir(Path("/no"), "seen", NOW), Mbox(Path("/no"))])
+def test_mailbox_that_is_not_there_has_no_end(mailbox):
+    with pytest.raises(ConfigurationError):
+        mailbox.find_end()

@@ -14,13 +14,14 @@ from onboarding.inbox.imap import ImapFolder
 from onboarding.inbox.mailboxes import Position
 from onboarding.inbox.settings import RepliesSettings
 from onboarding.simulator.smtp_catcher import MailRules
+from tests.cli.command import on
 from tests.inbox import reports
 from tests.inbox.dovecot import PASSWORD, Dovecot, dovecot
 from tests.inbox.dovecot import why_not as why_no_dovecot
 from tests.smtp.postfix import PASSWORD as SMTP_PASSWORD
 from tests.smtp.postfix import USER, Postfix, postfix, until
 from tests.smtp.postfix import why_not as why_no_postfix
-from tests.stage import HOST, Stage, stage
+from tests.stage import HOST, NAME, Stage, stage
 
 WHY_NOT = why_no_postfix() or why_no_dovecot()
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)]
@@ -103,6 +104,31 @@ async def test_message_to_an_unknown_user_comes_back(tmp_path, smtp_server, imap
         newsletter, bounce = flags(imap_server, "events")
         assert b"Seen" not in newsletter
         assert b"Seen" in bounce
+
+
+async def test_round_trip_through_real_servers(tmp_path, smtp_server, imap_server):
+    async with stage(tmp_path, [PERSON]) as scene:
+        use_postfix(scene, smtp_server)
+        mailbox = imap_server.variables("REPLIES", "person60")
+        put(imap_server, "person60", reports.NEWSLETTER)
+        words = ("send-test", NAME, "--to", "person60@example.com", "--round-trip")
+
+        seen = await on(scene, *words, **mailbox)
+
+        assert (seen.code, seen.err) == (0, "")
+        found = [line.split(": ", 1) for line in seen.out.splitlines() if line.startswith("ok  ")]
+        assert [what for what, _ in found] == [
+            "ok  arrival",
+            "ok  join link",
+            "ok  join link",
+            "ok  calendar",
+            "ok  calendar",
+            "ok  Message-ID",
+            "ok  sender",
+            "ok  authentication",
+        ]
+        newsletter, trial = flags(imap_server, "person60")
+        assert (b"Seen" in newsletter, b"Seen" in trial) == (False, True)
 
 
 async def test_message_in_doubt_is_found_in_the_sent_folder(tmp_path, imap_server):
