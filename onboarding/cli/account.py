@@ -42,7 +42,7 @@ DnsServer = Annotated[
         "--resolver", metavar="ADDRESS", help="The DNS server to ask, instead of this machine's."
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 also for what --dns finds.")]
+StrictDns = Annotated[bool, typer.Option("--strict", help="Exit 1 also for what --dns finds.")]
 Account = Annotated[
     str,
     typer.Option("--account", metavar="NAME", help="Of [accounts.NAME]; without it [ringcentral]."),
@@ -55,7 +55,7 @@ def check_command(
     *,
     dns: Dns = False,
     resolver: DnsServer = "",
-    strict: Strict = False,
+    strict: StrictDns = False,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Test credentials, roster, templates and mail server.

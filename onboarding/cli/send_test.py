@@ -27,7 +27,7 @@ from onboarding.pipeline.services import Clock
 from onboarding.pipeline.target import Target, find_webinar
 from onboarding.reports.preview import Preview
 
-LONGEST_WAIT = 3600
+MAX_SECONDS = 3600
 """Seconds."""
 
 TestRecipient = Annotated[
@@ -64,7 +64,7 @@ WaitSeconds = Annotated[
         "--wait",
         metavar="SECONDS",
         min=1,
-        max=LONGEST_WAIT,
+        max=MAX_SECONDS,
         help="How long to wait with --round-trip.",
     ),
 ]

@@ -71,12 +71,13 @@ def _read_answers(text: str, senders: tuple[str, ...]) -> Iterator[CalendarAnswe
         found = list(_parse_answers(text, senders))
     # The library raises ValueError, and for odd values any of the others. What can't be read is no
     # answer: the mail is left to a person, as all that is not ours.
-    except (*_ODD_VALUES, RecursionError):
+    except (*ODD_VALUES, RecursionError):
         return
     yield from found
 
 
-_ODD_VALUES = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+ODD_VALUES = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What `icalendar` raises for values that are none."""
 
 
 def _parse_answers(text: str, senders: tuple[str, ...]) -> Iterator[CalendarAnswer]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from onboarding.inbox.parts import MimePart, read_header_fields
 
-METHODS = {"spf": "SPF", "dkim": "DKIM", "dmarc": "DMARC"}
+SHOWN_METHODS = {"spf": "SPF", "dkim": "DKIM", "dmarc": "DMARC"}
 """The methods that are shown, in this order."""
 
-RESULTS = {
+RESULT_WORDS = {
     "pass": "passed",
     "none": "found nothing to check",
     "neutral": "says nothing",
@@ -35,7 +35,7 @@ _DOMAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationResult:
-    """One result: the method as in `METHODS`, RFC 8601's word, and the domain that it is about."""
+    """One result: of which of `SHOWN_METHODS`, RFC 8601's word, and the domain meant."""
 
     method: str
     result: str
@@ -45,7 +45,7 @@ class AuthenticationResult:
     def words(self) -> str:
         """The result as a person reads it."""
         about = f" for {self.domain}" if self.domain else ""
-        return f"{METHODS[self.method]} {RESULTS[self.result]}{about}"
+        return f"{SHOWN_METHODS[self.method]} {RESULT_WORDS[self.result]}{about}"
 
 
 def read_authentication(message: MimePart) -> tuple[str, list[AuthenticationResult]]:
@@ -67,7 +67,7 @@ def read_authentication(message: MimePart) -> tuple[str, list[AuthenticationResu
         for result in _read_part(part)
     ]
     # A message may have several signatures: any that passed counts.
-    return server, sorted(found, key=lambda result: [*METHODS].index(result.method))
+    return server, sorted(found, key=lambda result: [*SHOWN_METHODS].index(result.method))
 
 
 def _split_field(field: str) -> tuple[str, list[str]]:
@@ -80,7 +80,7 @@ def _split_field(field: str) -> tuple[str, list[str]]:
 
 def _read_part(part: str) -> Iterator[AuthenticationResult]:
     found = _RESULT.match(part.strip())
-    if not found or found[1].lower() not in METHODS or found[2].lower() not in RESULTS:
+    if not found or found[1].lower() not in SHOWN_METHODS or found[2].lower() not in RESULT_WORDS:
         return
     domain = _DOMAIN.search(part)
     shown = domain[1].rpartition("@")[2] if domain else ""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from icalendar import Calendar
 
+from onboarding.inbox.answers import ODD_VALUES
 from onboarding.inbox.authentication import has_failed, read_authentication
 from onboarding.inbox.parts import (
     MimePart,
@@ -27,7 +28,7 @@ from onboarding.model.checks import CheckResult
 from onboarding.model.foreign_text import clean, printable
 
 MARK_FIELD = "X-Onboarding-Round-Trip"
-"""The header field by which a message is recognised, whatever else changed."""
+"""The header field by which a message is recognised, even if all else changes."""
 
 BODIES = {"text/plain": "the text", "text/html": "the HTML"}
 REWRITERS = {
@@ -48,8 +49,7 @@ ID_HINT = (
     "docs/guides/in-doubt.md."
 )
 
-_LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
-_ODD_VALUES = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_WRITTEN_LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 
 def is_trial(content: bytes, mark: str, message_id: str) -> bool:
@@ -111,7 +111,7 @@ def _list_links(message: MimePart, kind: str) -> list[str]:
     ]
     # In HTML, `&` is written as an entity.
     plain = map(html.unescape, texts) if kind == "text/html" else texts
-    return [link.rstrip(".,;:)") for text in plain for link in _LINK.findall(text)]
+    return [link.rstrip(".,;:)") for text in plain for link in _WRITTEN_LINK.findall(text)]
 
 
 def _count_bytes(part: MimePart) -> int:
@@ -119,10 +119,10 @@ def _count_bytes(part: MimePart) -> int:
 
 
 def _find_hosts(links: Sequence[str]) -> set[str]:
-    return {_find_host(link) for link in links} - {""}
+    return {_read_host(link) for link in links} - {""}
 
 
-def _find_host(link: str) -> str:
+def _read_host(link: str) -> str:
     try:
         return (urlsplit(link).hostname or "").lower()
     except ValueError:
@@ -186,7 +186,7 @@ def _summarize_entry(part: MimePart) -> tuple[str, ...]:
         values = [event.get(name) for name in ENTRY_FIELDS[1:]]
         return (method, *(_write_value(value) for value in values))
     # The library raises ValueError, and for odd values any of the others.
-    except (*_ODD_VALUES, RecursionError):
+    except (*ODD_VALUES, RecursionError):
         return ()
 
 
