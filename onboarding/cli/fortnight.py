@@ -51,7 +51,8 @@ remove = true
 quiet = "21:00-08:00"
 material = "-7d 09:00"
 reminder = ["-3d 09:00", "-1d 09:00", "-1h"]
-thanks = "end+1d 09:00"
+missing = { when = "start-5m", to = "missing" }
+thanks = { when = "end+1d 09:00", to = "joined" }
 
 [replies]
 maildir = "inbox"
@@ -118,13 +119,13 @@ async def _print_outcome(rehearsal: Rehearsal, home: Path) -> int:
     report = _write_report(rehearsal, home)
     caught = len(rehearsal.world.mail.messages())
     states = [record.delivery.state for record in status.records]
-    sent, bounced = states.count(State.SENT), states.count(State.BOUNCED)
-    echo(f"\n{caught} messages were caught: {sent} of them sent, {bounced} bounced.")
+    sent, returned = states.count(State.SENT), states.count(State.CANCELLED)
+    echo(f"\n{caught} messages were caught: {sent} are sent, {returned} came back.")
     echo(
         f"\nReport:           {report}\nMessages (.eml):  {home / 'mail'}\nIts folder:       {home}"
     )
-    # Those that were withdrawn after they had bounced are neither sent nor bounced any more.
-    is_good = not status.in_doubt and State.QUEUED not in states and caught >= sent + bounced
+    # Of the fortnight's messages only those are cancelled that bounced before their person left.
+    is_good = not status.in_doubt and caught == sent + returned
     return EXIT_DONE if is_good else EXIT_NEEDS_A_PERSON
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from onboarding.model.sessions import SessionStatus
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.replies import build_answer, build_bounce
 from onboarding.simulator.smtp_catcher import CaughtMail, RunningMail
@@ -22,6 +23,7 @@ LATER_START = datetime(2027, 3, 15, 14, 0, tzinfo=UTC)
 
 MISTYPED = "tom.bakr@example.com"
 CORRECTED = "tom.baker@example.com"
+LATE, ABSENT = "amara.okafor@example.com", "joerg.mueller@lindenhof.example"
 LATE_GUEST = {
     "first_name": "Aroha",
     "last_name": "Ngata",
@@ -73,6 +75,19 @@ class World:
         """Add a row to the roster."""
         columns, rows = self._read_roster()
         self._write_roster(columns, [*rows, row], now)
+
+    def set_status(self, status: SessionStatus) -> None:
+        """Let the session begin or end."""
+        self.account.update_session(self.webinar_id, self.session_id, status=status)
+
+    def join(self, address: str, at: datetime) -> None:
+        """Let a person come into the room."""
+        self.account.join(self.webinar_id, self.session_id, address, at)
+
+    def list_addresses(self) -> list[str]:
+        """List the addresses on the roster."""
+        _, rows = self._read_roster()
+        return [row["email"] for row in rows]
 
     def find_last_mail(self, address: str) -> CaughtMail:
         """Find the last message that a person has got."""
@@ -157,6 +172,24 @@ def _join(world: World, now: datetime) -> str:
     return "Aroha Ngata, in Auckland, joins the panel in her place."
 
 
+def _come(world: World, now: datetime) -> str:
+    world.set_status(SessionStatus.ACTIVE)
+    for address in world.list_addresses():
+        if address not in {LATE, ABSENT}:
+            world.join(address, now)
+    return "The room is open, and all are in but Amara Okafor and Jörg Müller-Groß."
+
+
+def _come_late(world: World, now: datetime) -> str:
+    world.join(LATE, now)
+    return "Amara Okafor comes in by the link that she was sent again. Jörg Müller-Groß never does."
+
+
+def _end(world: World, _now: datetime) -> str:
+    world.set_status(SessionStatus.FINISHED)
+    return "The session ends."
+
+
 def _day(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2027, 3, day, hour, minute, tzinfo=UTC)
 
@@ -178,5 +211,8 @@ HAPPENINGS = (
     ),
     Happening(_day(9, 11), _leave),
     Happening(_day(10, 12), _join),
+    Happening(_day(15, 13, 50), _come),
+    Happening(_day(15, 14, 5), _come_late),
+    Happening(_day(15, 15), _end),
 )
 """The fortnight, in order."""

@@ -45,6 +45,9 @@ def subjects(folder, address: str) -> Iterator[str]:
         # Declined: from then on only what is near the start.
         ("leilani.kahale@example.com", "IURRT"),
         ("aroha.ngata@example.com", "IMRRRT"),
+        # Late, and never there: the link again, and thanks only to who came.
+        ("amara.okafor@example.com", "IUMRRRLT"),
+        ("joerg.mueller@lindenhof.example", "IUMRRRL"),
     ],
 )
 def test_mailbox_holds_each_message_once_and_in_order(fortnight, address, expected):
@@ -62,6 +65,14 @@ KINDS = {
     "In 1 hour": "R",
     "In 2 hours": "R",
     "Thank you": "T",
+    "Your link again": "L",
+    "Ihr persönlicher Zugangslink": "I",
+    "Neue Zeit": "U",
+    "Zur Vorbereitung": "M",
+    "In 3 Tagen": "R",
+    "Morgen": "R",
+    "In 1 Stunde": "R",
+    "Noch einmal Ihr Link": "L",
     "Cancelled": "C",
 }
 """What a subject begins with."""
