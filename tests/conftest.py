@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from tests import postgresql
+from tests.stage import STAGE_LEDGER
 
 settings.register_profile("onboarding", deadline=timedelta(seconds=10))
 """A deadline for one example that finds a hang, and that a busy machine doesn't miss."""
@@ -26,3 +27,13 @@ def postgresql_server():
         pytest.skip(missing)
     with postgresql.run_server() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_ledger(request: pytest.FixtureRequest):
+    """Let every stage of a test keep its ledger in a file, then in a database of our server."""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql_server")
+        STAGE_LEDGER.make_setting = lambda: str(server.make_ledger())
+    yield request.param
+    STAGE_LEDGER.make_setting = None

@@ -232,8 +232,24 @@ def as_email(content: bytes) -> EmailMessage:
     return message
 
 
+class StageLedger:
+    """Where the ledgers of stages are made from now on (the fixture `each_ledger`)."""
+
+    def __init__(self) -> None:
+        self.make_setting: Callable[[], str] | None = None
+        """Makes a new ledger, and says what `[ledger] database` has to be; None: files."""
+
+    def variables(self) -> dict[str, str]:
+        """The variables that lead a stage to a ledger of its own."""
+        return {"ONBOARDING_LEDGER__DATABASE": self.make_setting()} if self.make_setting else {}
+
+
+STAGE_LEDGER = StageLedger()
+
+
 def _variables(url: str, mail_port: int) -> dict[str, str]:
     return {
+        **STAGE_LEDGER.variables(),
         "RC_SERVER_URL": url,
         "RC_APP_CLIENT_ID": "client",
         "RC_APP_CLIENT_SECRET": "s3cret-of-the-app",

@@ -13,7 +13,14 @@ from onboarding.cli.streams import echo
 from onboarding.cli.terminal import ProgressLines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
-from onboarding.pipeline.ledger_care import back_up_ledger, check_ledger, upgrade_ledger
+from onboarding.pipeline.ledger_care import (
+    back_up_ledger,
+    check_ledger,
+    copy_ledger,
+    upgrade_ledger,
+)
+
+_ADDRESSES = 2
 
 
 class DbAction(StrEnum):
@@ -22,10 +29,16 @@ class DbAction(StrEnum):
     CHECK = "check"
     BACKUP = "backup"
     UPGRADE = "upgrade"
+    COPY = "copy"
 
 
 ActionArgument = Annotated[
-    DbAction, typer.Argument(metavar="ACTION", help="check, backup or upgrade.", show_default=False)
+    DbAction,
+    typer.Argument(metavar="ACTION", help="check, backup, upgrade or copy.", show_default=False),
+]
+Addresses = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FROM TO", help="For copy: two ledgers.", show_default=False),
 ]
 BackupFile = Annotated[
     Path | None,
@@ -36,12 +49,22 @@ BackupFile = Annotated[
 
 
 def db_command(
-    action: ActionArgument, *, output: BackupFile = None, config_file: options.ConfigFile = None
+    action: ActionArgument,
+    addresses: Addresses = None,
+    *,
+    output: BackupFile = None,
+    config_file: options.ConfigFile = None,
 ) -> None:
-    """Check the ledger's file, copy it, or bring it to this version.
+    """Check the ledger, copy it, or bring it to this version.
 
-    `check` and `backup` may be used during a run, and change nothing in the ledger.
+    `check` and `backup` may be used during a run, and change nothing in the ledger. `copy FROM TO`
+    copies a file to a PostgreSQL server.
     """
+    has_addresses = len(addresses or ()) == _ADDRESSES if action is DbAction.COPY else not addresses
+    if not has_addresses:
+        raise typer.BadParameter(
+            "`db copy FROM TO` has two, the others none.", param_hint="FROM TO"
+        )
     if output and action is not DbAction.BACKUP:
         raise typer.BadParameter("It goes with `db backup` only.", param_hint="--output")
     config = options.load_config(config_file)
@@ -55,6 +78,11 @@ def db_command(
         case DbAction.UPGRADE:
             asyncio.run(upgrade_ledger(config))
             echo("The ledger has the tables of this version.")
+        case DbAction.COPY:
+            source, target = addresses or ("", "")
+            now = datetime.now(UTC)
+            echo(asyncio.run(copy_ledger(source, target, config.ledger.password, now)))
+            echo("Now name the server in [ledger] database, and let nothing use the file any more.")
 
 
 def _print_checks(config: Config) -> int:

@@ -74,7 +74,7 @@ class PostgresqlServer:
         """
         try:
             with self.engine.begin() as connection:
-                _check_server(connection)
+                check_server(connection)
                 if find_version(connection) is not Version.USABLE:
                     raise _upgrade_error(self._place)
         except DBAPIError as error:
@@ -113,7 +113,7 @@ def read_server(place: ServerPlace, statement: Callable[[sa.Connection], T]) -> 
         with _open_reading(place).connect() as connection:
             # READ ONLY: the server itself refuses whatever would write.
             sql.driver(connection).execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            _check_server(connection)
+            check_server(connection)
             match find_version(connection):
                 case Version.EMPTY:
                     return None
@@ -133,7 +133,7 @@ def upgrade_server(place: ServerPlace, patience: float) -> None:
     server = PostgresqlServer(place, patience)
     try:
         with server.engine.begin() as connection:
-            _check_server(connection)
+            check_server(connection)
             sql.lock(connection, MIGRATION_LOCK)
             upgrade(connection)
     except DBAPIError as error:
@@ -201,7 +201,8 @@ def _connect(place: ServerPlace, patience: float) -> Any:
     )
 
 
-def _check_server(connection: sa.Connection) -> None:
+def check_server(connection: sa.Connection) -> None:
+    """Check that the server is new enough. Raises ConfigurationError."""
     number = connection.exec_driver_sql("SHOW server_version_num").scalar_one()
     major = int(number) // 10_000
     if major < OLDEST_SERVER:

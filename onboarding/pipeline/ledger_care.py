@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
+from pydantic import SecretStr, ValidationError
 
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
@@ -20,7 +21,8 @@ from onboarding.ledger.places import LedgerPlace, ServerPlace
 from onboarding.ledger.postgresql import upgrade_server
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.schema import metadata
-from onboarding.ledger.settings import find_place
+from onboarding.ledger.server_copy import copy_to_server
+from onboarding.ledger.settings import SCHEME, SERVER_SCHEME, LedgerSettings, find_place
 from onboarding.ledger.sql import list_names, measure_size
 from onboarding.ledger.store import Ledger
 from onboarding.model.checks import CheckResult
@@ -96,6 +98,35 @@ async def upgrade_ledger(config: Config) -> None:
     # Opening it migrates it, with the copy before that: one way for this command and for a run.
     async with Ledger(place):
         pass
+
+
+async def copy_ledger(source: str, target: str, password: SecretStr | None, now: datetime) -> str:
+    """Copy a ledger from a file to a server: both as `[ledger] database` names them.
+
+    Returns what was copied, in a sentence. Raises ConfigurationError and TryLater.
+    """
+    file, server = (find_place(_build_settings(address, password)) for address in (source, target))
+    if not isinstance(file, Path) or not isinstance(server, ServerPlace):
+        raise ConfigurationError(
+            "`db copy` copies from a file to a PostgreSQL server.",
+            hint=f"Type `onboarding db copy {SCHEME}FILE {SERVER_SCHEME}USER@HOST/DATABASE`.",
+        )
+    if not file.exists():
+        raise _missing_error(file)
+    counts = await asyncio.to_thread(copy_to_server, file, server, now)
+    rows = sum(counts.values())
+    return f"Copied {rows} rows of {len(counts)} tables from {file} to {server}, and compared them."
+
+
+def _build_settings(address: str, password: SecretStr | None) -> LedgerSettings:
+    try:
+        return LedgerSettings(database=address, password=password)
+    # Without pydantic's words: they repeat the address, and a password may be in it.
+    except ValidationError:
+        raise ConfigurationError(
+            "That is no address of a ledger.",
+            hint=f"It is written as {SCHEME}FILE or {SERVER_SCHEME}USER@HOST/DATABASE.",
+        ) from None
 
 
 def _missing_error(place: LedgerPlace) -> ConfigurationError:

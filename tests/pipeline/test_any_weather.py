@@ -51,6 +51,7 @@ faults = st.lists(
 REMOVE = Options(remove=True)
 
 
+@pytest.mark.usefixtures("each_ledger")
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(before=rosters, after=rosters, weather=faults)
 def test_runs_in_any_weather_end_with_what_was_planned(before, after, weather):

@@ -23,7 +23,7 @@ from tests.cli.command import OWN
 from tests.pipeline.recording import Recorder, recording
 from tests.stage import ROOMY, Stage, panelist, stage
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("each_ledger")]
 
 PEOPLE = 67
 WEBINARS = ("launch", "launch2", "launch3")

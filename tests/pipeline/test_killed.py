@@ -20,7 +20,7 @@ from tests.stage import (
     stage,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("each_ledger")]
 
 PEOPLE = [HOST, COHOST, PANELIST, panelist(1)]
 REQUESTS = 5

@@ -8,7 +8,6 @@ import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +15,18 @@ import sqlalchemy as sa
 
 from onboarding.cli.terminal import NoProgress
 from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, TryLater
+from onboarding.ledger.schema import leases
 from onboarding.ledger.store import Ledger
 from onboarding.pipeline import run
 from onboarding.pipeline.deliver import GRACE
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
+from tests.postgresql import RunningServer
 from tests.smtp.scripted import POLITE, Act, Say, Scripted, Stall, scripted
 from tests.stage import NAME, Stage, as_email, panelist, stage
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("each_ledger")]
 
 CONNECTIONS = 2
 GUESTS = [panelist(number) for number in range(1, 61)]
@@ -37,7 +38,9 @@ class Trouble(NoProgress, ABC):
     """Makes the ledger unwritable after some messages, until sending ends; `Progress` says when."""
 
     ledger: Ledger
-    path: Path
+    path: Any
+    """The ledger's place."""
+    server: RunningServer
     done = 0
 
     def advance(self) -> None:
@@ -83,6 +86,23 @@ class ReadOnly(Trouble):
         """There is no way back: even that would have to be written."""
 
 
+class Away(Trouble):
+    """The server ends every connection, and takes none."""
+
+    def begin_trouble(self) -> None:
+        self._allow_connections("false")
+        self.server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{self.path.url.database}'"
+        )
+
+    def end_trouble(self) -> None:
+        self._allow_connections("true")
+
+    def _allow_connections(self, answer: str) -> None:
+        self.server.execute(f"ALTER DATABASE {self.path.url.database} ALLOW_CONNECTIONS {answer}")
+
+
 class Locked(Trouble):
     """Somebody else's transaction goes on and on."""
 
@@ -97,7 +117,7 @@ class Locked(Trouble):
 
 async def troubled(scene: Stage, trouble: Trouble) -> None:
     async with scene.rooms(progress=trouble) as opened:
-        trouble.ledger, trouble.path = opened.ledger, opened.ledger.path
+        trouble.ledger, trouble.path = opened.ledger, opened.ledger.place
         async with webinar_lease(opened, find_target(opened.config, NAME)) as holder:
             ready = await run.prepare_run(opened, find_target(opened.config, NAME), Options())
             await run.execute_plan(opened, ready, holder)
@@ -107,9 +127,8 @@ async def broken_off(scene: Stage, trouble: Trouble) -> OnboardingError:
     """A run that the fault stops, and its process is gone then: its lease counts no longer."""
     with pytest.raises(OnboardingError) as stopped:
         await troubled(scene, trouble)
-    with sqlite3.connect(trouble.path) as other:
-        other.execute("DELETE FROM leases")
-    other.close()
+    async with Ledger(trouble.path) as ledger:
+        await ledger.run(lambda connection: connection.execute(leases.delete()).close())
     return stopped.value
 
 
@@ -119,17 +138,21 @@ def taken(server: Scripted) -> Counter[str]:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind", "words"),
+    ("each_ledger", "trouble", "kind", "words"),
     [
-        (Full, TryLater, "full"),
-        (ReadOnly, ConfigurationError, "readonly"),
-        (Locked, TryLater, "locked"),
+        ("sqlite", Full, TryLater, "full"),
+        ("sqlite", ReadOnly, ConfigurationError, "readonly"),
+        ("sqlite", Locked, TryLater, "locked"),
+        ("postgresql", Away, TryLater, "can't be written"),
     ],
+    indirect=["each_ledger"],
 )
 async def test_ledger_that_cannot_be_written_stops_the_run_and_nothing_leaves_unrecorded(
-    tmp_path, trouble, kind, words
+    request, tmp_path, each_ledger, trouble, kind, words
 ):
     async with stage(tmp_path, GUESTS) as scene, scripted() as server:
+        if each_ledger == "postgresql":
+            trouble.server = request.getfixturevalue("postgresql_server")
         scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
         scene.variables["ONBOARDING_SMTP__MAX_CONNECTIONS"] = str(CONNECTIONS)
         stopped = await broken_off(scene, trouble())
