@@ -14,6 +14,7 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.output import result_json
+from onboarding.cli.output_file import check_output_file
 from onboarding.cli.run_all import run_all
 from onboarding.cli.run_options import RunOptions
 from onboarding.cli.streams import echo, echo_json
@@ -41,7 +42,7 @@ from onboarding.pipeline.run import RETRY_WINDOW, execute_plan, prepare_run
 from onboarding.pipeline.run_values import PreparedRun, Result
 from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.status import read_attention
-from onboarding.pipeline.target import find_webinar
+from onboarding.pipeline.target import all_targets, find_webinar
 from onboarding.plan import Options
 from onboarding.plan.agreement import describe_work
 
@@ -82,6 +83,14 @@ Linger = Annotated[
         help="With --all: how long to stay for what falls due by then, such as 4m (default: 0).",
     ),
 ]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="With --all: write figures for Prometheus (node_exporter's textfile collector).",
+    ),
+]
 
 
 def run_command(
@@ -102,6 +111,7 @@ def run_command(
     strict: Strict = False,
     wait: Wait = None,
     linger: Linger = None,
+    metrics: Metrics = None,
     by: options.By = "",
     invitees: options.Invitees = None,
     quiet: options.Quiet = False,
@@ -128,7 +138,8 @@ def run_command(
         "--by": by,
         "--invitees": invitees,
     }
-    _check_usage(name, decisions, linger, all_=all_)
+    _check_usage(name, decisions, all_=all_)
+    _check_needs_all(name, {"--linger": linger, "--metrics": metrics})
     options.check_as_told(decisions)
     # --all never asks, since cron starts it. So nothing in it may need an answer.
     options.require_answer(yes=yes or all_)
@@ -151,10 +162,13 @@ def run_command(
         rehearsal_to=options.parse_recipient(to),
         patience=_find_retry_window(wait, linger),
         linger=options.parse_duration(linger or "0", "--linger"),
+        metrics=metrics,
         # A cron job is no person: history then has only what happened.
         by=options.find_actor(by) if name else "",
     )
     config = options.load_config(config_file)
+    if metrics:
+        check_output_file(metrics, config, all_targets(config))
     # Also with --quiet: until a person acts, other users can read a secret.
     options.warn_about_secrets(config)
     if not quiet:
@@ -221,9 +235,7 @@ def _find_retry_window(wait: str | None, linger: str | None) -> timedelta:
     return options.parse_duration(wait)
 
 
-def _check_usage(
-    name: str | None, decisions: Mapping[str, object], linger: str | None, *, all_: bool
-) -> None:
+def _check_usage(name: str | None, decisions: Mapping[str, object], *, all_: bool) -> None:
     """Check options that exclude or need each other. Raises BadParameter.
 
     `decisions` are the options that decide something about one webinar, so never with `--all`.
@@ -231,12 +243,17 @@ def _check_usage(
     # No name does not mean all: with a forgotten name every panel would be mailed.
     if bool(name) == all_:
         raise typer.BadParameter("Give the name of one webinar, or --all.", param_hint="NAME")
-    if linger and not all_:
-        raise typer.BadParameter("It needs --all.", param_hint="--linger")
     given = next((option for option, value in decisions.items() if value), None)
     if all_ and given:
         message = f"{given} can't be used with --all. Use `onboarding run NAME {given}`."
         raise typer.BadParameter(message, param_hint="--all")
+
+
+def _check_needs_all(name: str | None, for_all: Mapping[str, object]) -> None:
+    """Check that options which are about all webinars come with `--all`. Raises BadParameter."""
+    for option, value in for_all.items():
+        if name and value:
+            raise typer.BadParameter("It needs --all.", param_hint=option)
 
 
 async def _note_pause(services: Services, prepared: PreparedRun, run_options: RunOptions) -> None:

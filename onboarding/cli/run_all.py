@@ -6,8 +6,12 @@ in `pipeline.all_webinars`.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 from onboarding.cli import options
+from onboarding.cli.metrics import RunFigures, format_metrics, write_metrics
 from onboarding.cli.output import result_json
 from onboarding.cli.run_options import InboxEnd, RunOptions
 from onboarding.cli.streams import echo, echo_json
@@ -29,9 +33,10 @@ from onboarding.pipeline.all_webinars import (
     run_webinars,
 )
 from onboarding.pipeline.lease import AlreadyRunning
+from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Clock, Services, open_services
-from onboarding.pipeline.target import all_targets
+from onboarding.pipeline.target import Target, all_targets
 
 SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """With several webinars, the exit code that comes last here wins."""
@@ -48,6 +53,7 @@ async def run_all(
     async with open_services(
         config, progress, clock or options.clock_for(stop, progress), stop
     ) as services:
+        began = services.clock.now()
         # First: what came back may stop what would be mailed again.
         inbox = await _read_inbox(services, run_options)
         async for end in run_webinars(services, targets, how):
@@ -55,12 +61,53 @@ async def run_all(
             ends.append(end)
         results = await _collect_results(services, ends, run_options)
         await _send_alerts(services, ends, inbox)
+        # A webinar that was served twice ended as it did the last time.
+        codes = {end.target.name: end.exit_code for end in ends}
+        # By the table, not by the number: 75 is more than 2, but 2 stays until a person corrects
+        # something.
+        worst = max([inbox.exit_code, *codes.values()], key=SEVERITY.index)
+        if run_options.metrics:
+            figures = await _collect_figures(services, targets, results, began)
+            worst = _write_metrics(run_options.metrics, figures, worst)
     _print_results(config, results, run_options)
-    # A webinar that was served twice ended as it did the last time.
-    codes = {end.target.name: end.exit_code for end in ends}
-    # By the table, not by the number: 75 is more than 2, but 2 stays until a person corrects
-    # something.
-    return max([inbox.exit_code, *codes.values()], key=SEVERITY.index)
+    return worst
+
+
+async def _collect_figures(
+    services: Services, targets: Sequence[Target], results: Sequence[Result], began: datetime
+) -> RunFigures:
+    """Collect the figures of this run, and of the webinars that it left alone."""
+    served = {result.name: result for result in results}
+    # One after the other: each reads the ledger, which does one thing at a time.
+    known = [
+        served.get(target.name) or await read_idle_result(services, target) for target in targets
+    ]
+    ended_at = services.clock.now()
+    gate = LedgerRateLimiter(
+        services.ledger,
+        account_of(services.config.ringcentral),
+        services.progress,
+        services.clock.now,
+        services.clock.sleep,
+    )
+    return RunFigures(
+        ended_at=ended_at,
+        seconds=(ended_at - began).total_seconds(),
+        exit_code=EXIT_DONE,
+        calls=services.ringcentral.calls.get("Heavy", 0),
+        calls_left=await gate.count_left("Heavy"),
+        results=[result for result in known if result],
+    )
+
+
+def _write_metrics(file: Path, figures: RunFigures, exit_code: int) -> int:
+    """Write the figures; a file that can't be written is said, and makes the exit code 2."""
+    try:
+        write_metrics(file, format_metrics(replace(figures, exit_code=exit_code)))
+    except OSError as error:
+        echo(f"{file} can't be written: {error.strerror}. Choose another file.", err=True)
+        return EXIT_USAGE
+    return exit_code
 
 
 async def _send_alerts(services: Services, ends: Sequence[WebinarEnd], inbox: InboxEnd) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from onboarding.model.alerts import Alert
 from onboarding.pipeline.run import RETRY_WINDOW
@@ -21,7 +22,8 @@ class RunOptions:
     """What the options of `run` say besides what is to be done.
 
     `patience` is how long a webinar's run waits for deferred messages, `linger` how long `--all`
-    stays for what falls due. `by` is the person, empty for cron.
+    stays for what falls due. `metrics` is the file for Prometheus. `by` is the person, empty for
+    cron.
     """
 
     strict: bool = False
@@ -31,4 +33,5 @@ class RunOptions:
     rehearsal_to: str = ""
     patience: timedelta = RETRY_WINDOW
     linger: timedelta = timedelta()
+    metrics: Path | None = None
     by: str = ""

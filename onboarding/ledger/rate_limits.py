@@ -55,6 +55,14 @@ def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime)
     return wait
 
 
+def count_calls_left(connection: sa.Connection, name: str, most: int, now: datetime) -> int:
+    """Count the calls that may still be made in the window that ends now; reserves none."""
+    limit = _load_limit(connection, name, now)
+    if limit is None:
+        return most
+    return 0 if limit.time_to_wait(now) else limit.most - len(limit.recent_calls(now))
+
+
 def update_limit(
     connection: sa.Connection, name: str, status: RateLimitStatus, now: datetime
 ) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from onboarding.errors import TryLater
-from onboarding.ledger.rate_limits import reserve_call, update_limit
+from onboarding.ledger.rate_limits import count_calls_left, reserve_call, update_limit
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress, RateLimitStatus
 from onboarding.model.time_zones import format_machine_time
@@ -60,6 +60,12 @@ class LedgerRateLimiter:
                 f"RingCentral allows no more {_group_name(group)} just now", seconds
             )
             await self.sleep(seconds)
+
+    async def count_left(self, group: str) -> int:
+        """Count the calls of that group that may be made now."""
+        limit = CALLS_PER_MINUTE.get(group, CALLS_PER_MINUTE["Heavy"])
+        name = f"{self.account} {group}"
+        return await self.ledger.run(count_calls_left, name, limit, self.now())
 
     async def update(self, group: str, status: RateLimitStatus) -> None:
         """Store what an answer said, for this process and all others."""
