@@ -290,7 +290,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         elif "caller" in kwargs and type(obj) is not Macro:
             raise UnrenderableValue("only a macro can be called with a block")
         # By identity: what merely equals one of the functions is not one of them.
-        elif type(obj) not in CALLED and not any(obj is each for each in GLOBALS.values()):
+        elif type(obj) not in CALLED and not any(obj is known for known in GLOBALS.values()):
             if isinstance(obj, Undefined):
                 # Raises the error that names what is missing.
                 return obj()

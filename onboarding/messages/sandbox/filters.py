@@ -160,7 +160,7 @@ def add_up(
         else [*values]
     )
     # `start` counts too: a list in it would be added to.
-    if not all(isinstance(each, (int, float)) for each in (start, *numbers)):
+    if not all(isinstance(number, (int, float)) for number in (start, *numbers)):
         raise UnrenderableValue("the filter sum adds numbers only")
     return sum(numbers, start)
 
@@ -169,7 +169,7 @@ def add_up(
 def group(environment: Environment, *args: Any, **kwargs: Any) -> list[Group]:
     """`groupby`, with groups of a type of our own."""
     # The sandbox decides by type what may be reached. Jinja's own type for groups is private.
-    return [Group(*each) for each in jinjas.sync_do_groupby(environment, *args, **kwargs)]
+    return [Group(*found) for found in jinjas.sync_do_groupby(environment, *args, **kwargs)]
 
 
 def indent(text: Any, width: int | str = 4, *args: Any, **kwargs: Any) -> Any:

@@ -164,7 +164,7 @@ def json_size(value: Any, indent: int | str | None = None) -> int:
 def _depth(value: Any) -> int:
     depth, level = 0, [value]
     while level := [
-        inner for each in level if type(each) in SEQUENCES + MAPPINGS for inner in _items(each)
+        inner for outer in level if type(outer) in SEQUENCES + MAPPINGS for inner in _items(outer)
     ]:
         depth += 1
     return depth + 1
