@@ -32,7 +32,7 @@ CheckName = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="A webinar of config.toml; without it all of them."),
 ]
-Company = Annotated[
+WholeCompany = Annotated[
     bool, typer.Option("--company", help="The whole company's (needs the user permission for it).")
 ]
 Dns = Annotated[bool, typer.Option("--dns", help="Also look at SPF, DKIM and DMARC of the sender.")]
@@ -80,7 +80,7 @@ def check_command(
 
 def webinars_command(
     *,
-    company: Company = False,
+    company: WholeCompany = False,
     account: Account = "",
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,

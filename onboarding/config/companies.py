@@ -16,7 +16,7 @@ from onboarding.messages.settings import BrandSettings
 from onboarding.model.accounts import DEFAULT_ACCOUNT
 
 COMPANY_SECTIONS = ("accounts", "brands", "smtp_servers")
-"""The sections whose names are the user's, and whose secrets are the companies'."""
+"""The sections that have names of the user's, and secrets of their companies."""
 
 SECTION_NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 """No two underscores: the name is a part of its secrets' variables."""
@@ -60,12 +60,12 @@ def name_sections(error: OnboardingError, company: Company) -> None:
 
 def rename_sections(text: str, company: Company) -> str:
     """Put a company's own sections and variables in the place of the plain ones."""
-    for plain, own in _list_names(company):
+    for plain, own in _list_own_names(company):
         text = text.replace(plain, own)
     return text
 
 
-def _list_names(company: Company) -> list[tuple[str, str]]:
+def _list_own_names(company: Company) -> list[tuple[str, str]]:
     names: list[tuple[str, str]] = []
     if company.account != DEFAULT_ACCOUNT:
         names += _list_account_names(company.account)

@@ -47,7 +47,7 @@ def _find_reserved(config: Config) -> Iterator[str]:
 
 
 def _find_same_variables(config: Config) -> Iterator[str]:
-    """Find names whose secrets would have one variable."""
+    """Find names that would have the same variables for their secrets."""
     for section in COMPANY_SECTIONS:
         found: dict[str, str] = {}
         names: Iterable[str] = getattr(config, section)

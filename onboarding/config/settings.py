@@ -156,7 +156,7 @@ class Config(BaseSettings):
     secret_files: tuple[Path, ...] = ()
     """Files of the secrets folder, if the user and not systemd has set their modes."""
     company: Company = Company()
-    """Whose `ringcentral`, `brand` and `smtp` these are (`of_company`)."""
+    """The company that `ringcentral`, `brand` and `smtp` belong to (`of_company`)."""
 
     @property
     def folder(self) -> Path:
@@ -354,10 +354,10 @@ def _resolve_database(folder: Path, database: str) -> str:
     return f"{SCHEME}{folder / database.removeprefix(SCHEME)}"
 
 
-Brand = TypeVar("Brand", bound=BrandSettings)
+AnyBrand = TypeVar("AnyBrand", bound=BrandSettings)
 
 
-def _resolve_brand(folder: Path, brand: Brand) -> Brand:
+def _resolve_brand(folder: Path, brand: AnyBrand) -> AnyBrand:
     paths: dict[str, object] = {"logo": _resolve_logo(folder, brand.logo)}
     if isinstance(brand, NamedBrandSettings):
         paths["templates"] = _beside(folder, brand.templates)

@@ -45,28 +45,30 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
         yield _warn_of_fence(allowed)
     for unused in list_unused(config):
         yield CheckResult(unused, ok=True, detail="no webinar names it", hint="Is it still needed?")
-    for account in dict.fromkeys(target.company.account for target in targets):
-        own = [target for target in targets if target.company.account == account]
-        async for result in _check_account(services, own):
+    # Without a webinar, the plain sections.
+    companies = [target.company for target in targets] or [config.company]
+    for company in {company.account: company for company in companies}.values():
+        own = [target for target in targets if target.company.account == company.account]
+        async for result in _check_account(services, company, own):
             yield result
     if config.replies.is_configured:
         yield await _check_replies(services)
     # Last, and also after failures: it needs nothing from RingCentral.
-    senders = {(target.company.smtp, target.company.brand): target.company for target in targets}
+    senders = {(company.smtp, company.brand): company for company in companies}
     for company in senders.values():
         async for result in _check_mail(services.of_company(company)):
             yield _name_own(result, company)
 
 
 async def _check_account(
-    services: Services, targets: Sequence[Target]
+    services: Services, company: Company, targets: Sequence[Target]
 ) -> AsyncIterator[CheckResult]:
     """Check an account and its webinars: what one account refuses says nothing of the others."""
     logged_in = True
-    async for result in _check_ringcentral(services.of_company(targets[0].company)):
+    async for result in _check_ringcentral(services.of_company(company)):
         # A missing permission counts, too: the session's check would mostly fail for it as well.
         logged_in = logged_in and result.ok
-        yield _name_own(result, targets[0].company)
+        yield _name_own(result, company)
     for target in targets:
         own = services.of_company(target.company)
         async for result in _check_webinar(own, target, logged_in=logged_in):
