@@ -11,6 +11,7 @@ from onboarding.ledger import (
     registrations,
     roster_rows,
     sessions,
+    sql,
 )
 from onboarding.ledger.schema import HELD, REAL
 from onboarding.model.deliveries import State, Transition
@@ -31,26 +32,37 @@ from tests.ledger.making import (
 
 @pytest.fixture
 def filled(connection):
-    """A ledger with messages; SQLite plans by the indexes alone, as it does in a user's ledger."""
+    """A ledger with messages. SQLite plans by the indexes alone, as it does in a user's ledger.
+
+    PostgreSQL would read so small a table through, so it is asked what it does where it can avoid
+    that.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     session_row = seen(connection)
     queue(connection, session_row, *(order(f"person{number}@example.com") for number in range(20)))
     return connection, session_row
 
 
+EXPLAIN = {"sqlite": ("EXPLAIN QUERY PLAN", 3), "postgresql": ("EXPLAIN", 0)}
+"""How each database is asked for its plan, and the place of a step in a row of the answer."""
+
+
 def _plans(connection: sa.Connection, statement, *args) -> list[str]:
-    """Run a statement; returns how SQLite looked up each table. `rows` are those of a batch."""
+    """Run a statement; returns how each table was looked up. `rows` are those of a batch."""
     asked: list[tuple[str, tuple[object, ...]]] = []
 
-    def note(_c, _cursor, sql, parameters, _context, _many):
-        asked.append((sql, parameters))
+    def note(_c, _cursor, asked_now, parameters, _context, _many):
+        asked.append((asked_now, parameters))
 
     sa.event.listen(connection, "before_cursor_execute", note)
     statement(connection, *args)
     sa.event.remove(connection, "before_cursor_execute", note)
     steps: list[str] = []
-    for sql, parameters in asked:
+    explain, place = EXPLAIN[connection.dialect.name]
+    for words, parameters in asked:
         steps += [
-            row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            row[place] for row in connection.exec_driver_sql(f"{explain} {words}", parameters)
         ]
     return steps
 
@@ -87,7 +99,7 @@ CASES = {
     "registered at": registrations.list_registered_at,
     "end of a run": lambda c, session_row: sessions.finish_run(c, session_row, [], 4, NOW),
     "forgetting": lambda c, session_row: c.exec_driver_sql(
-        "DELETE FROM events WHERE session = ?", (session_row,)
+        f"DELETE FROM events WHERE session = {sql.mark(c.dialect)}", (session_row,)
     ),
 }
 
@@ -97,12 +109,15 @@ def test_no_table_is_read_through_by(filled, name):
     steps = _plans(filled[0], CASES[name], filled[1])
 
     # Leases are as many as there are runs at work.
-    small = ("SCAN rows ", "SCAN leases")
-    assert [step for step in steps if step.startswith("SCAN") and not step.startswith(small)] == []
-    assert [step for step in steps if step.startswith("SEARCH")] != []
+    small = ("SCAN rows ", "SCAN leases", "Seq Scan on leases")
+    read_through = [step.strip(" ->") for step in steps if "SCAN " in step or "Seq Scan" in step]
+    assert [step for step in read_through if not step.startswith(small)] == []
+    assert [step for step in steps if step.startswith("SEARCH") or "Index" in step] != []
 
 
 def test_claim_reads_the_due_messages_in_their_order(filled):
+    if filled[0].dialect.name != "sqlite":
+        pytest.skip("PostgreSQL chooses between two indexes by the number of rows")
     steps = _plans(filled[0], CASES["claim"], filled[1])
 
     assert (
