@@ -65,7 +65,9 @@ class Recorder:
     def moment(self) -> None:
         self.moments -= 1
         if self.victim and self.moments <= 0:
-            os.kill(self.victim, signal.SIGKILL)
+            # Of several senders, this one may have ended by itself.
+            with suppress(ProcessLookupError):
+                os.kill(self.victim, signal.SIGKILL)
             self.victim = 0
 
     def take(self, recipient: str, content: bytes) -> None:
