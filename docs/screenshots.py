@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from onboarding import samples
 from onboarding.config import load
+from onboarding.config.schedule import build_schedule
 from onboarding.model.deliveries import Message
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.pipeline.preview_messages import KnownFacts, build_preview
@@ -43,6 +44,14 @@ EXTRAS = {
 }
 """What `[brand]` has beside our sample's, so that each part of a letter is in its picture."""
 
+SCHEDULE = {
+    "material": "-10d 09:00",
+    "reminder": "-1d 09:00",
+    "missing": "start-5m",
+    "thanks": "end+1d 09:00",
+}
+"""Entries of a schedule: one for each template of ours."""
+
 NAMES = {
     Role.HOST: ("Hanna", "Holm", "Head of Events"),
     Role.COHOST: ("Carlos", "Ortega", "Product Manager"),
@@ -57,9 +66,9 @@ def sample() -> Preview:
         _person(row, role, language)
         for row, (language, role) in enumerate(product(LANGUAGES, Role), 2)
     ]
-    made = build_preview(
-        config, find_target(config, "town-hall"), Roster(tuple(people), ()), KnownFacts(), NOW
-    )
+    schedule = build_schedule(samples.find_config(), SCHEDULE, {}, "town-hall")
+    target = replace(find_target(config, "town-hall"), schedule=schedule)
+    made = build_preview(config, target, Roster(tuple(people), ()), KnownFacts(), NOW)
     # A panel of all people in both languages would show each person twice.
     panels = {
         language: tuple(one for one in people if one.language == language) for language in LANGUAGES

@@ -5,6 +5,7 @@ in `pipeline.all_webinars`.
 """
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -140,10 +141,14 @@ def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
     name = end.target.name
     if end.pause and not run_options.quiet:
         echo(describe_pause(name, end.pause.until, end.time_zone), err=True)
+    # A person who is at the terminal asks now, whatever an earlier run has said.
+    is_known = end.is_known and not sys.stderr.isatty()
+    if is_known:
+        return
     if end.attention and (sentence := attention_needed(name, end.attention)):
         echo(f"{name}: {sentence}", err=True)
     # A signal ends all webinars, and is said once, at the very end.
-    if end.error and not end.is_known and not isinstance(end.error, Interrupted):
+    if end.error and not isinstance(end.error, Interrupted):
         named = isinstance(end.error, AlreadyRunning)
         subject = f"account {end.account}" if end.account else name
         echo(str(end.error) if named else f"{subject}: {end.error}", err=True)

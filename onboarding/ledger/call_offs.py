@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from onboarding.ledger import looks
 from onboarding.ledger.deliveries import is_queued, move
 from onboarding.ledger.events import WHOLE_SESSION, record_act
 from onboarding.ledger.operator_actions import CANCELLING
@@ -45,6 +46,7 @@ def remove_call_off(connection: sa.Connection, session: int, by: str, now: datet
     if not removed.rowcount:
         return False
     record_act(connection, session, [WHOLE_SESSION], CALL_OFF, by, now, "taken back")
+    looks.request_run(connection, session)
     waiting = (*is_queued(session), deliveries.c.kind.in_(CANCELLING), ~_was_removed())
     move(connection, waiting, State.SUPERSEDED, TAKES_PLACE, now)
     return True

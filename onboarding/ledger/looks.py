@@ -4,6 +4,7 @@ A `Look` belongs to a webinar as config.toml names it, so there may be one befor
 known. Nothing here is needed to keep a promise: without it a run asks RingCentral once more.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -26,6 +27,9 @@ from onboarding.model.registrations import Standing
 
 REFUSAL_LASTS = timedelta(hours=24)
 """How long a refused list is not asked for again: an administrator may have given the right."""
+
+TOLD_EVERY = timedelta(hours=24)
+"""How often an error that stays the same is said: cron mails all that is printed."""
 
 MOST_CRON_RUNS = 10
 
@@ -50,17 +54,43 @@ def record_run(
 ) -> None:
     """Record that a run is at work, and what it has seen; its exit code is open until its end."""
     seen = {"digest": digest, "roster": roster, "listed_at": now, "exit_code": None}
-    _store(connection, key, {**seen, "gone_at": None})
+    _store(connection, key, {**seen, "is_settled": False, "gone_at": None})
 
 
-def record_end(connection: sa.Connection, key: LookKey, inputs: str, exit_code: int) -> None:
-    """Record how a run ended. `inputs` is empty where the run has left anything undone."""
-    _store(connection, key, {"inputs": inputs, "exit_code": exit_code})
+def record_end(
+    connection: sa.Connection,
+    key: LookKey,
+    inputs: str,
+    exit_code: int,
+    *,
+    is_settled: bool = False,
+) -> None:
+    """Record how a run ended. `inputs` is empty where the run has left anything undone.
+
+    `is_settled`: what it left needs a person, and is what the run before had left, too.
+    """
+    # It went on, so an error that comes back later is news.
+    ended = {"inputs": inputs, "exit_code": exit_code, "is_settled": is_settled}
+    _store(connection, key, {**ended, "told": "", "told_at": None})
 
 
-def record_failure(connection: sa.Connection, key: LookKey, exit_code: int) -> None:
-    """Record that a run could not go on: the next one looks again."""
-    _store(connection, key, {"exit_code": exit_code})
+def record_failure(
+    connection: sa.Connection, key: LookKey, exit_code: int, sentence: str, now: datetime
+) -> bool:
+    """Record that a run could not go on, and why: the next one looks again.
+
+    Returns whether that is to be said: the same sentence was not said within the last day.
+    """
+    digest = hashlib.sha256(sentence.encode()).hexdigest()
+    look = load_look(connection, key)
+    # A time in the future was written before the clock was set back, and says nothing.
+    is_said = look.told_at is not None and look.told_at <= now < look.told_at + TOLD_EVERY
+    failed: dict[str, object] = {"exit_code": exit_code, "is_settled": False}
+    if is_said and look.told == digest:
+        _store(connection, key, failed)
+        return False
+    _store(connection, key, {**failed, "told": digest, "told_at": now})
+    return True
 
 
 def request_run(connection: sa.Connection, session: int) -> None:
@@ -71,7 +101,7 @@ def request_run(connection: sa.Connection, session: int) -> None:
         sessions.c.webinar_id == looks.c.webinar_id,
     )
     # As while a run is at work, so that its end is looked for again.
-    connection.execute(looks.update().where(changed).values(exit_code=None))
+    connection.execute(looks.update().where(changed).values(exit_code=None, is_settled=False))
 
 
 def record_asked(connection: sa.Connection, key: LookKey, now: datetime) -> None:

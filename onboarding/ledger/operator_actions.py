@@ -41,6 +41,7 @@ def resolve_sent(
     now: datetime,
 ) -> Sequence[str]:
     """Move messages in doubt to sent: a person found them in the mail server's log."""
+    looks.request_run(connection, session)
     where = _is_open_to(session, emails, State.IN_DOUBT)
     reason = "a person found that it was sent"
     return move(connection, where, State.SENT, reason, now, told=act_detail(by, reason))
@@ -113,6 +114,7 @@ def cancel_queued(
     now: datetime,
 ) -> Sequence[str]:
     """Cancel queued messages, claimed ones too: their move to `sending` then finds no row."""
+    looks.request_run(connection, session)
     where = _is_open_to(session, emails, State.QUEUED)
     reason = "cancelled by a person"
     return move(connection, where, State.CANCELLED, reason, now, told=act_detail(by, reason))

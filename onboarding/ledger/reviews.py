@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from onboarding.ledger import looks
 from onboarding.ledger.events import WHOLE_SESSION, record_act
 from onboarding.ledger.schema import approvals, reviewed_messages, reviews, sessions
 from onboarding.ledger.sql import insert
@@ -124,6 +125,7 @@ def approve(
 ) -> None:
     """Record that a person approved a review, also in history."""
     connection.execute(approvals.insert().values(review=review.id, by=by, note=note, at=now))
+    looks.request_run(connection, review.session)
     digits = review.digest[:SHOWN_DIGITS]
     detail = f"{digits}, {note}" if note else digits
     record_act(connection, review.session, [WHOLE_SESSION], "approve", by, now, detail)

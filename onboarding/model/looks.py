@@ -16,8 +16,10 @@ class Look:
     `listed_at`. `asked_at` is when RingCentral was last asked for the session by itself, because
     no list had it. `roster` is the digest of the roster's bytes at the last run; `inputs` that of
     roster, templates and options at the last run that left nothing undone. `exit_code` is the last
-    run's; None while a run is at work, or after one that was killed. `gone_at` is when a run found
-    that the session is gone, and said so.
+    run's; None while a run is at work, or after one that was killed. `is_settled`: what that run
+    left needs a person, and is what the run before had left, too. `gone_at` is when a run found
+    that the session is gone, and said so. `told` is the digest of the error that kept the last run
+    from going on, and `told_at` when that was said.
     """
 
     digest: str = ""
@@ -26,4 +28,7 @@ class Look:
     roster: str = ""
     inputs: str = ""
     exit_code: int | None = None
+    is_settled: bool = False
     gone_at: datetime | None = None
+    told: str = ""
+    told_at: datetime | None = None

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -257,8 +257,13 @@ async def _try_webinar(this: SharedPass, webinar: Known, options: AllOptions) ->
     except OnboardingError as error:
         name_sections(error, target.company)
         key = find_look_key(services.config.ringcentral.server, target)
-        await services.ledger.run(looks.record_failure, key, error.exit_code)
-        return await _describe_failure(services, target, error)
+        end = await _describe_failure(services, target, error)
+        # With what needs a person: a message that is in doubt since is news.
+        sentence, now = f"{error} {end.attention}", services.clock.now()
+        is_new = await services.ledger.run(
+            looks.record_failure, key, error.exit_code, sentence, now
+        )
+        return end if is_new else replace(end, is_known=True)
 
 
 async def _describe_failure(

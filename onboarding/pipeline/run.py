@@ -8,6 +8,7 @@ and is loaded only by a run that needs it. `all_webinars` runs every webinar for
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from onboarding.ledger import (
@@ -33,6 +34,7 @@ from onboarding.pipeline.register import register
 from onboarding.pipeline.run_end import (
     build_result,
     finish_replacements,
+    is_settled,
     record_end,
     record_mailed,
 )
@@ -211,7 +213,8 @@ async def finish_run(
     # A rehearsal leaves all mail to be sent, so the next run has to look again.
     inputs = "" if begun.rehearsal_to else begun.prepared.inputs
     key, code = begun.prepared.look_key, result.exit_code
-    await services.ledger.run(looks.record_end, key, inputs, code)
+    end = partial(looks.record_end, is_settled=is_settled(services, result))
+    await services.ledger.run(end, key, inputs, code)
     return result
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from onboarding.errors import EXIT_NEEDS_A_PERSON
 from onboarding.ledger import (
     deliveries,
     registrations,
     replacements,
     sessions,
 )
+from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
 from onboarding.pipeline.evidence import is_settling
 from onboarding.pipeline.refresh import (
@@ -72,6 +74,18 @@ async def build_result(services: Services, begun: BegunRun, news: EndNews) -> Re
         skipped=begun.plan.skipped,
         settling=len(settling),
     )
+
+
+def is_settled(services: Services, result: Result) -> bool:
+    """Whether what a run has left waits for a person alone, and is no news.
+
+    Then RingCentral need not be asked again at each run of cron.
+    """
+    # The mail server may still show what became of a message in doubt.
+    has_doubt = bool(result.counts.get(State.IN_DOUBT))
+    is_looked_up = has_doubt and services.config.smtp.sent.is_configured
+    needs_a_person = result.exit_code == EXIT_NEEDS_A_PERSON
+    return needs_a_person and not (result.has_changes or result.has_news or is_looked_up)
 
 
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:

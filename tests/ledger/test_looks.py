@@ -1,6 +1,6 @@
 """What runs have seen of each configured webinar, and how often `run --all` is started."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from onboarding.ledger import looks
 from onboarding.ledger.looks import LookKey
@@ -35,7 +35,7 @@ def test_session_that_is_gone_stays_gone_until_a_run_sees_it_again(connection):
     gone = Look(asked_at=NOW, exit_code=2, gone_at=NOW)
     assert looks.load_look(connection, KEY) == gone
 
-    looks.record_failure(connection, KEY, 75)
+    looks.record_failure(connection, KEY, 75, "away", NOW)
     assert looks.load_look(connection, KEY).exit_code == 75
     looks.record_run(connection, KEY, "digest", "roster", NOW)
     assert looks.load_look(connection, KEY).gone_at is None
@@ -70,3 +70,24 @@ def test_look_goes_with_the_last_session_of_its_webinar(connection):
 
     assert looks.load_look(connection, known).asked_at == NOW
     assert looks.load_look(connection, unknown) == Look()
+
+
+def test_an_error_is_said_once_then_once_a_day_and_again_after_a_run_that_went_on(connection):
+    def fails(sentence: str, at: datetime) -> bool:
+        return looks.record_failure(connection, KEY, 75, sentence, at)
+
+    assert fails("no roster", NOW)
+    assert not fails("no roster", NOW + HOUR)
+    assert fails("no template", NOW + HOUR)
+    assert not fails("no template", NOW + 24 * HOUR)
+    assert fails("no template", NOW + 25 * HOUR)
+    assert fails("no template", NOW)  # the clock was set back
+    looks.record_end(connection, KEY, "inputs", 0)
+    assert fails("no template", NOW + HOUR)
+
+
+def test_what_only_a_person_can_correct_is_settled_until_something_changes(connection):
+    looks.record_end(connection, KEY, "inputs", 1, is_settled=True)
+    assert looks.load_look(connection, KEY).is_settled
+    looks.record_run(connection, KEY, "digest", "roster", NOW)
+    assert not looks.load_look(connection, KEY).is_settled

@@ -7,6 +7,8 @@ import pytest
 
 from onboarding.model.sessions import SessionStatus
 from onboarding.simulator.limits import LimitGroup
+from tests.pipeline.approving import approval_stage, approve, see_page
+from tests.pipeline.test_schedule import write_schedule
 from tests.stage import (
     HOST,
     NAME,
@@ -224,3 +226,49 @@ async def test_rehearsal_is_no_run_that_counts(tmp_path):
 
         assert INVITEES in made
         assert scene.told() == ["producer@example.com", HOST["email"]]
+
+
+async def test_what_only_a_person_can_correct_is_listed_twice_and_then_when_it_is_time(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        write_schedule(scene, 'reminder = "-1h 09:00"')
+        await scene.cron()  # sends the invitations, so this run leaves something else
+
+        calls = [await calls_of_cron(scene, code=1, minutes=5) for _ in range(4)]
+        assert calls[-2:] == [[COMPANY], [COMPANY]]
+        assert await calls_of_cron(scene, code=1, hours=24) == [COMPANY, INVITEES]
+
+        write_schedule(scene, 'reminder = "-1h"')
+        assert await calls_of_cron(scene, code=0, minutes=5) == [COMPANY, INVITEES]
+        assert await calls_of_cron(scene, code=0, minutes=5) == [COMPANY]
+
+
+async def test_page_that_is_approved_later_is_seen_by_the_next_run(tmp_path):
+    async with approval_stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        for _ in range(3):
+            await scene.cron()
+            scene.clock.pass_time(minutes=5)
+        assert await calls_of_cron(scene, code=1, minutes=5) == [COMPANY]
+        review = await see_page(scene)
+        await approve(scene, review.digest)
+
+        assert await scene.cron() == 0
+        assert scene.told() == [PANELIST["email"]]
+
+
+async def test_roster_that_stays_unreadable_is_said_once_then_once_a_day(tmp_path, capsys):
+    async def find_said(code: int, **later: float) -> int:
+        scene.clock.pass_time(**later)
+        assert await scene.cron() == code
+        return capsys.readouterr().err.count("invitees.csv")
+
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.cron()
+        (tmp_path / "invitees.csv").rename(tmp_path / "away.csv")
+        said = [await find_said(75, minutes=5) for _ in range(3)]
+        later = await find_said(75, hours=24)
+        (tmp_path / "away.csv").rename(tmp_path / "invitees.csv")
+        good = await find_said(0, minutes=5)
+        (tmp_path / "invitees.csv").rename(tmp_path / "away.csv")
+        again = await find_said(75, minutes=5)
+
+    assert (said, later, good, again) == ([1, 0, 0], 1, 0, 1)

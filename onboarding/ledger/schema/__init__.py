@@ -496,7 +496,10 @@ looks = sa.Table(
     _text_column("roster"),
     _text_column("inputs"),
     sa.Column("exit_code", sa.Integer),
+    sa.Column("is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("gone_at", UtcDateTime),
+    _text_column("told"),
+    sa.Column("told_at", UtcDateTime),
 )
 """What the last runs saw of each webinar, as config.toml names it (`model.looks.Look`).
 

@@ -67,7 +67,10 @@ def _add_looks() -> None:
         sa.Column("roster", sa.Text, nullable=False, server_default=""),
         sa.Column("inputs", sa.Text, nullable=False, server_default=""),
         sa.Column("exit_code", sa.Integer),
+        sa.Column("is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("gone_at", sa.DateTime(timezone=True)),
+        sa.Column("told", sa.Text, nullable=False, server_default=""),
+        sa.Column("told_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("server", "webinar_id", "session_id", name="pk_looks"),
     )
     op.create_table(
