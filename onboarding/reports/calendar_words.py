@@ -12,7 +12,7 @@ from icalendar import Calendar, Event
 from onboarding.reports.page import format_local_time, zone_full_name
 
 METHODS = {
-    "REQUEST": "An invitation: the calendar asks the reader to accept or decline.",
+    "REQUEST": "An invitation: the calendar shows it by itself, and follows later changes.",
     "PUBLISH": "An entry to add to the calendar; it asks for no answer.",
     "CANCEL": "A cancellation: the calendar removes the entry.",
 }
