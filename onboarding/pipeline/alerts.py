@@ -67,7 +67,8 @@ async def find_alerts(services: Services, ends: Sequence[WebinarEnd]) -> list[Al
     # A webinar that was served twice is as it ended the last time.
     latest = {end.target.name: end for end in ends if not end.is_idle}
     for end in latest.values():
-        found += await _find_states(services, end)
+        # By the account of its own: the same ids may be those of another company, too.
+        found += await _find_states(services.of_company(end.target.company), end)
         found += _find_problems(end, services.config)
     return found
 
