@@ -107,7 +107,7 @@ def test_link_in_the_place_of_what_is_written_is_refused(tmp_path, folder, place
             "": "DIGEST",
             ".": "DIGEST",
         },
-        {"kept.txt": "DIGEST", "003-eve/kept.txt": "DIGEST"},
+        {"kept.txt": "DIGEST", "003-eve/Kept.txt": "DIGEST", "eve/kept.txt": "DIGEST"},
         {"index.html": 1},
         ["index.html"],
         "[" * 100_000,
@@ -116,7 +116,9 @@ def test_link_in_the_place_of_what_is_written_is_refused(tmp_path, folder, place
 )
 def test_list_is_not_believed_beyond_the_shape_of_a_preview(tmp_path, folder, listed):
     digest = json.loads((folder / LIST).read_text())["index.html"]
-    for kept in (tmp_path / "kept.txt", folder / "kept.txt", folder / "003-eve" / "kept.txt"):
+    (folder / "eve").mkdir()
+    inside = ("kept.txt", "003-eve/Kept.txt", "eve/kept.txt")
+    for kept in (tmp_path / "kept.txt", *(folder / name for name in inside)):
         kept.write_bytes(BOTH["index.html"])
     text = listed if isinstance(listed, str) else json.dumps(listed).replace("DIGEST", digest)
     (folder / LIST).write_text(text)

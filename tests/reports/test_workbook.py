@@ -89,7 +89,7 @@ def test_longest_text_that_a_cell_takes_is_kept():
 def test_header_stays_in_sight_and_can_be_filtered():
     sheet = open_workbook(workbook_of(REPORT))["Messages"]
 
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:Z6")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:AA6")
 
 
 def test_workbook_without_rows_is_readable():
