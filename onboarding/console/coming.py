@@ -7,7 +7,6 @@ from datetime import datetime
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import printable
-from onboarding.model.kinds import Kind
 from onboarding.pipeline.webinar_view import WebinarView
 from onboarding.reports.report import ReportedPerson
 
@@ -54,8 +53,8 @@ def _list_queued(people: Iterable[ReportedPerson]) -> Iterator[tuple[datetime, s
     for person in people:
         for message in person.messages:
             if message.state is State.QUEUED and message.due_at:
-                is_entry = message.kind is Kind.SCHEDULED and message.entry
-                yield message.due_at, message.entry if is_entry else message.kind, person.name
+                # Only messages of the schedule have an entry.
+                yield message.due_at, message.entry or message.kind, person.name
 
 
 def _list_scheduled(view: WebinarView) -> Iterator[tuple[datetime, str, str]]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -39,7 +40,8 @@ from onboarding.model.alerts import (
 from onboarding.model.deliveries import NEEDS_A_PERSON, Deferred, Message, Rejected
 from onboarding.model.foreign_text import clean
 from onboarding.model.people import Problem
-from onboarding.pipeline.all_webinars import WebinarEnd
+from onboarding.model.sessions import END_GRACE, has_ended
+from onboarding.pipeline.all_webinars import WebinarEnd, read_idle_result
 from onboarding.pipeline.evidence import is_settling
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import find_seen_session
@@ -61,16 +63,31 @@ Send = Callable[[Services, Sequence[AlertLine]], Awaitable[None]]
 async def find_alerts(services: Services, ends: Sequence[WebinarEnd]) -> list[Alert]:
     """Find what needs a person after a pass over the webinars, and which log-ins are about to end.
 
-    A webinar that was left alone needs no person: one that does is run each time.
+    A webinar with nothing to do still counts while its last run left what needs a person: an alert
+    that could not be sent, or has to be repeated, is about that.
     """
     found = list(find_ending_log_ins(services.config, services.clock.now()))
     # A webinar that was served twice is as it ended the last time.
-    latest = {end.target.name: end for end in ends if not end.is_idle}
-    for end in latest.values():
+    latest = {end.target.name: end for end in ends}
+    recalled = [await _recall_end(services, end) for end in latest.values()]
+    for end in recalled:
+        if end.is_idle:
+            continue
         # By the account of its own: the same ids may be those of another company, too.
         found += await _find_states(services.of_company(end.target.company), end)
         found += _find_problems(end, services.config)
     return found
+
+
+async def _recall_end(services: Services, end: WebinarEnd) -> WebinarEnd:
+    """Give the end of a webinar that had nothing to do what its last run left to a person."""
+    if not (end.is_idle and end.exit_code):
+        return end
+    seen = await find_seen_session(services.of_company(end.target.company), end.target)
+    # After the end no person can do much about it, and the alert would be repeated for ever.
+    if seen is None or has_ended(seen.status, seen.end, services.clock.now(), grace=END_GRACE):
+        return end
+    return replace(end, result=await read_idle_result(services, end.target))
 
 
 async def _find_states(services: Services, end: WebinarEnd) -> list[Alert]:

@@ -8,7 +8,7 @@ from babel import Locale
 from selectolax.lexbor import LexborHTMLParser
 
 from onboarding.messages.context import SessionContext, SessionWords
-from onboarding.model.kinds import Kind
+from onboarding.model.kinds import RULES, Kind
 from tests.messages.samples import (
     SESSION,
     as_email,
@@ -90,7 +90,8 @@ def words_of(
         compose(template_set, make_request(kind, person, session=session), protect())
     )
     html = LexborHTMLParser(find_part(message, "text/html")).body.text(separator=" ")
-    calendar = find_part(message, "text/calendar").replace("\n ", "").replace("\\", "")
+    entry = find_part(message, "text/calendar") if RULES[kind].has_calendar else ""
+    calendar = entry.replace("\n ", "").replace("\\", "")
     return [" ".join(words.split()) for words in (html, find_part(message, "text/plain"), calendar)]
 
 

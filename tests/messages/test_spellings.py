@@ -118,7 +118,7 @@ def test_another_spelling_of_a_host_beyond_ascii_is_found(host, spelling):
 def test_link_that_ringcentral_spells_unusually_is_guarded_in_all_spellings(given):
     own, others = given + "own0aa11bb22cc33dd44", given + "late"
     known = ProtectedValues.of(map(SecretStr, (own, others)), [])
-    good = changed(text=own, html=own, calendar=f"URL:{own}\r\n")
+    good = changed(text=own, html=own, calendar=GOOD.calendar.replace(OWN, own))
 
     assert fault(good, make_request(link=own), known) == ""
     for spelling in (others, f"https://v.example/{LATE}", "v.example/w//join/x"):

@@ -12,6 +12,7 @@ from onboarding.ringcentral import requests
 from onboarding.ringcentral.errors import (
     ApiError,
     ErrorEntry,
+    NotPermitted,
     NotThere,
     login_error,
     parse_error,
@@ -135,7 +136,7 @@ LIST = requests.list_invitees(key())
         (
             LIST,
             ApiError(403, (ErrorEntry("CMN-408"),)),
-            Refused,
+            NotPermitted,
             "the user of the JWT lacks a permission (CMN-408)",
             "administrator",
         ),
