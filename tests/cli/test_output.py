@@ -75,12 +75,17 @@ def test_the_json_shape_that_programs_read():
             ],
         },
         "mail": [
-            {**_person("ada", "Panelist", "has no invitation yet"), "kind": "invitation"},
-            {**_person("bob", "CoHost", "gets a new link"), "kind": "update"},
-            {**_person("cleo", "Panelist", "new start"), "kind": "update"},
+            {
+                **_person("ada", "Panelist", "has no invitation yet"),
+                "kind": "invitation",
+                "entry": "",
+            },
+            {**_person("bob", "CoHost", "gets a new link"), "kind": "update", "entry": ""},
+            {**_person("cleo", "Panelist", "new start"), "kind": "update", "entry": ""},
             {
                 **_person("gus", "Panelist", "holds a link that no longer works"),
                 "kind": "cancellation",
+                "entry": "",
             },
         ],
         "as_told": [],
@@ -105,6 +110,7 @@ def test_the_json_shape_that_programs_read():
         ],
         "heavy_calls": 5,
         "notes": [],
+        "schedule": [],
         "pause": None,
     }
 
@@ -118,6 +124,7 @@ def test_an_empty_plan_has_the_same_shape():
         "problems": [],
         "heavy_calls": 2,
         "notes": [],
+        "schedule": [],
         "pause": None,
     }
 

@@ -21,9 +21,7 @@ def registered(scene: Stage) -> int:
 
 async def standings(scene: Stage) -> dict[str, Standing]:
     async with scene.rooms() as opened:
-        seen = await opened.ledger.run(
-            sessions.find, opened.config.ringcentral.server, WEBINAR, SESSION
-        )
+        seen = await opened.ledger.run(sessions.find, opened.config.account, WEBINAR, SESSION)
         assert seen is not None
         known = await opened.ledger.run(registrations.load_managed, seen.id)
     return {key: record.standing for key, record in known.items()}
