@@ -12,7 +12,6 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from onboarding.cli.main import app
-from onboarding.ledger.schema import metadata
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.run import prepare_run
 from onboarding.pipeline.target import find_target
@@ -42,20 +41,28 @@ def folder():
 
 
 def take_back_to(path: Path, revision: str) -> None:
-    """Take away what a ledger has more than one of an older version."""
-    engine = sa.create_engine("sqlite://")
-    with engine.connect() as memory, closing(sqlite3.connect(path)) as ledger, ledger:
-        migrate_to(memory, revision)
+    """Make a ledger one of an older version that has the same rows."""
+    made = path.with_name("older.db")
+    engine = sa.create_engine(f"sqlite:///{made}")
+    with engine.begin() as connection:
+        migrate_to(connection, revision)
         old = sa.MetaData()
-        old.reflect(memory)
-        for name, table in metadata.tables.items():
-            if name not in old.tables:
-                ledger.execute(f"DROP TABLE {name}")
-                continue
-            for column in set(table.columns.keys()) - set(old.tables[name].columns.keys()):
-                ledger.execute(f"ALTER TABLE {name} DROP COLUMN {column}")
-        ledger.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        old.reflect(connection)
     engine.dispose()
+    with closing(sqlite3.connect(made)) as older, older:
+        older.execute("ATTACH ? AS newer", (str(path),))
+        for table in old.sorted_tables:
+            known = [row[1] for row in older.execute(f"PRAGMA newer.table_info({table.name})")]
+            shared = ", ".join(column for column in known if column in table.columns)
+            # The revision's own rows, and the events that triggers have just written, go first.
+            if table.name == "alembic_version" or not shared:
+                continue
+            older.execute(f"DELETE FROM main.{table.name}")
+            older.execute(
+                f"INSERT INTO main.{table.name} ({shared}) SELECT {shared} FROM newer.{table.name}"
+            )
+    made.chmod(0o600)
+    made.replace(path)
 
 
 def trace(folder: Path) -> dict[str, tuple[int, ...]]:
