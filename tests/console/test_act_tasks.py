@@ -18,9 +18,10 @@ from onboarding.errors import ConfigurationError, Interrupted, TryLater
 from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.proposals.proposal import ActOutcome, Proposal, Standing
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
 from tests.console.acting import Lines, ask, poll, say_yes
 from tests.console.serving import serve_on
-from tests.stage import HOST, NAME, panelist, stage
+from tests.stage import HOST, NAME, WEBINAR, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,7 @@ DONE = ActOutcome(Standing.DONE, "It is done.")
 class Slow:
     """An act that says when it has begun, and ends when it may, or when it is stopped."""
 
+    target: Target = field(default_factory=lambda: Target(NAME, WEBINAR))
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
     error: Exception | None = None
