@@ -14,6 +14,7 @@ from onboarding.ledger.schema.base import BigNumber, metadata
 from onboarding.ledger.schema.base import account_column as _account_column
 from onboarding.ledger.schema.base import session_column as _session_column
 from onboarding.ledger.schema.base import text_column as _text_column
+from onboarding.ledger.schema.decisions import called_off, pauses, replacements
 from onboarding.ledger.schema.inbox import (
     answers,
     handled_replies,
@@ -21,18 +22,29 @@ from onboarding.ledger.schema.inbox import (
     suppressed_addresses,
 )
 from onboarding.ledger.schema.kept import kept_messages, kept_parts
+from onboarding.ledger.schema.looks import cron_runs, looks, refused_lists
+from onboarding.ledger.schema.reviews import approvals, reviewed_messages, reviews
 from onboarding.ledger.sql import UtcDateTime
 
 __all__ = [
     "alerts",
     "answers",
+    "approvals",
     "attendance",
     "attendance_readings",
+    "called_off",
+    "cron_runs",
     "handled_replies",
     "inbox_positions",
     "kept_messages",
     "kept_parts",
+    "looks",
     "metadata",
+    "pauses",
+    "refused_lists",
+    "replacements",
+    "reviewed_messages",
+    "reviews",
     "suppressed_addresses",
 ]
 
@@ -360,99 +372,6 @@ roster_rows = sa.Table(
 value.
 """
 
-pauses = sa.Table(
-    "pauses",
-    metadata,
-    sa.Column("server", sa.Text, primary_key=True),
-    sa.Column("webinar_id", sa.Text, primary_key=True),
-    sa.Column("session_id", sa.Text, primary_key=True),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("until", UtcDateTime),
-    sa.Column("reported_at", UtcDateTime),
-)
-"""Webinars that `run --all` leaves alone. `session_id` is empty where config.toml names none.
-
-`until` is NULL for a pause without an end; `reported_at` is when `run --all` last said so.
-"""
-
-called_off = sa.Table(
-    "called_off",
-    metadata,
-    sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("at", UtcDateTime, nullable=False),
-    _text_column("by"),
-)
-"""Sessions that a person has called off: from then on only cancellations are queued."""
-
-replacements = sa.Table(
-    "replacements",
-    metadata,
-    _session_column(),
-    sa.Column("old", sa.Text, nullable=False),
-    sa.Column("new", sa.Text, nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.PrimaryKeyConstraint("session", "old"),
-)
-"""People that a person wants replaced by others: stored before the roster is written.
-
-`old` and `new` are address keys. A row is removed once its work is done, so it is there only during
-`replace`, or after a crash, or while RingCentral refuses to remove the old person.
-"""
-
-reviews = sa.Table(
-    "reviews",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    _session_column(),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("made_at", UtcDateTime, nullable=False),
-    sa.Column("changes", sa.JSON, nullable=False),
-    sa.UniqueConstraint("session", "digest"),
-)
-"""What a plan page showed. `digest` is the page's, 64 hex digits.
-
-`changes` are the changes at RingCentral that it showed: a list of [action, address key].
-"""
-
-reviewed_messages = sa.Table(
-    "reviewed_messages",
-    metadata,
-    sa.Column("review", sa.ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    _text_column("entry"),
-    sa.Column("digest", sa.Text, nullable=False),
-    _text_column("wording"),
-    _text_column("panel"),
-    _text_column("role"),
-    sa.Column("start", UtcDateTime, nullable=False),
-    sa.Column("duration", sa.Integer, nullable=False),
-    _text_column("text"),
-    sa.PrimaryKeyConstraint("review", "key", "kind", "entry"),
-)
-"""One message that a plan page showed. `digest` is its content digest, 64 hex digits.
-
-`digest` is empty for a message that was not due; `wording` is the digest of all that a message says
-beside its facts, for the kinds that follow when the session moves or the person is removed.
-`panel` is the digest of the list of the panel, which is compared apart. `role`, `start` and
-`duration` are the facts in the message; `text` is its text part with a stand-in for the
-link, so that a later change can be shown.
-"""
-
-approvals = sa.Table(
-    "approvals",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("review", sa.ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    _text_column("note"),
-)
-"""Who approved which page, and when. Approvals add up."""
-
-# Without this index, removing a review would read through all approvals.
-sa.Index("ix_approvals_review", approvals.c.review)
-
 entries_seen = sa.Table(
     "entries_seen",
     metadata,
@@ -483,37 +402,3 @@ versions = sa.Table(
     sa.Column("readable_from", sa.Text, nullable=False),
 )
 """One row: the ledger's revision, and the oldest revision of a program that may work with it."""
-
-looks = sa.Table(
-    "looks",
-    metadata,
-    sa.Column("server", sa.Text, primary_key=True),
-    sa.Column("webinar_id", sa.Text, primary_key=True),
-    sa.Column("session_id", sa.Text, primary_key=True),
-    _text_column("digest"),
-    sa.Column("listed_at", UtcDateTime),
-    sa.Column("asked_at", UtcDateTime),
-    _text_column("roster"),
-    _text_column("inputs"),
-    sa.Column("exit_code", sa.Integer),
-    sa.Column("is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("gone_at", UtcDateTime),
-    _text_column("told"),
-    sa.Column("told_at", UtcDateTime),
-)
-"""What the last runs saw of each webinar, as config.toml names it (`model.looks.Look`).
-
-`session_id` is empty where config.toml names none. Every row can be deleted at any time, and then
-costs a call.
-"""
-
-refused_lists = sa.Table(
-    "refused_lists",
-    metadata,
-    sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("at", UtcDateTime, nullable=False),
-)
-"""Accounts whose user may not list the company's sessions, and when RingCentral said so."""
-
-cron_runs = sa.Table("cron_runs", metadata, sa.Column("at", UtcDateTime, primary_key=True))
-"""When `run --all` was started lately: it shows how often cron does that."""
