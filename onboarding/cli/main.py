@@ -146,7 +146,7 @@ COMMANDS = (
         "db",
         "database",
         REPAIR,
-        "Check the ledger's file, copy it, or bring it to this version.",
+        "Check the ledger, copy it, or bring it to this version.",
     ),
     CommandRow(
         "report",
