@@ -15,6 +15,7 @@ from onboarding.ledger.schema.base import account_column as _account_column
 from onboarding.ledger.schema.base import session_column as _session_column
 from onboarding.ledger.schema.base import text_column as _text_column
 from onboarding.ledger.schema.decisions import called_off, pauses, replacements
+from onboarding.ledger.schema.fleet import job_tables, workers
 from onboarding.ledger.schema.inbox import (
     answers,
     handled_replies,
@@ -36,6 +37,7 @@ __all__ = [
     "cron_runs",
     "handled_replies",
     "inbox_positions",
+    "job_tables",
     "kept_messages",
     "kept_parts",
     "looks",
@@ -46,6 +48,7 @@ __all__ = [
     "reviewed_messages",
     "reviews",
     "suppressed_addresses",
+    "workers",
 ]
 
 sessions = sa.Table(

@@ -1,0 +1,33 @@
+"""The tables of the fleet: which workers there are. Empty while no worker has ever run."""
+
+import sqlalchemy as sa
+
+from onboarding.ledger.schema.base import metadata, text_column
+from onboarding.ledger.sql import UtcDateTime
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("holder", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("config", sa.JSON, nullable=False),
+    text_column("queues"),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    text_column("doing"),
+    sa.Column("doing_since", UtcDateTime),
+)
+"""The processes of the fleet. A worker lives as long as its lease of the same holder counts.
+
+`config` has a digest for each section of its configuration: section -> digest. `queues` are those
+that it serves. `doing` says what it is at work on; it is empty while the worker waits.
+"""
+
+job_tables = sa.Table(
+    "job_tables",
+    metadata,
+    sa.Column("version", sa.Text, primary_key=True),
+)
+"""One row: the version of procrastinate whose tables are beside these; none before they are."""
