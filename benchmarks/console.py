@@ -22,8 +22,8 @@ from onboarding.config.console import ConsoleRole
 from onboarding.console.access import Viewer
 from onboarding.console.app import make_app
 from onboarding.console.console import Console, open_console
-from onboarding.ledger import deliveries, registrations, roster_rows, sessions
-from onboarding.ledger.deliveries import NewDelivery
+from onboarding.ledger import new_deliveries, registrations, roster_rows, sessions
+from onboarding.ledger.new_deliveries import NewDelivery
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role
 from onboarding.model.registrations import Standing
@@ -98,7 +98,7 @@ def fill(connection: sa.Connection, number: int, server: str) -> None:
             )
             for person in PEOPLE
         ]
-        deliveries.enqueue(connection, row, new, NOW)
+        new_deliveries.enqueue(connection, row, new, NOW)
         connection.exec_driver_sql(
             "UPDATE deliveries SET state = CASE WHEN id % 50 = 0 THEN 'rejected' ELSE 'sent' END,"
             " attempt = 1, reply = '250 2.0.0 Ok: queued as 4XyZ' WHERE session = ?",

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from onboarding.config import Config, load
-from onboarding.ledger import deliveries, sessions
+from onboarding.ledger import claims, deliveries, new_deliveries, sessions
 from onboarding.ledger.databases import find_database
 from onboarding.ledger.schema import deliveries as messages
 from onboarding.ledger.schema import sessions as session_rows
@@ -53,7 +53,7 @@ def _add_session(connection: sa.Connection, key: SessionKey) -> int:
     row = sessions.upsert(connection, replace(session(), key=key))
     sessions.store_run_start(connection, row, 0, NOW)
     new = [order(f"guest{guest}@example.com") for guest in range(PEOPLE)]
-    deliveries.enqueue(connection, row, new, NOW)
+    new_deliveries.enqueue(connection, row, new, NOW)
     return row
 
 
@@ -81,9 +81,9 @@ def list_cases(config: Config, row: int) -> Mapping[str, Measured]:
     """List what is measured, by name."""
     target, later = find_target(config, NAME), NOW + MINUTE
     return {
-        "claim": lambda c: deliveries.claim(c, row, HOLDER, later, 50),
+        "claim": lambda c: claims.claim(c, row, HOLDER, later, 50),
         "next due": lambda c: deliveries.find_next_due(c, row),
-        "take back": lambda c: deliveries.recover_dead(c, later),
+        "take back": lambda c: claims.recover_dead(c, later),
         "status": partial(load_status, config=config, target=target, now=later),
     }
 

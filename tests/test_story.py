@@ -12,7 +12,15 @@ import pytest
 from onboarding import plan as plans
 from onboarding import roster
 from onboarding.cli.terminal import NoProgress
-from onboarding.ledger import deliveries, leases, mailboxes, registrations, transitions
+from onboarding.ledger import (
+    claims,
+    deliveries,
+    leases,
+    mailboxes,
+    new_deliveries,
+    registrations,
+    transitions,
+)
 from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
@@ -89,7 +97,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             facts = current_facts(session, Role.PANELIST, record)
             assert facts is not None
             name = message_id(session.key, joerg.email, Kind.INVITATION, 1, "brightwater.example")
-            order = deliveries.NewDelivery(
+            order = new_deliveries.NewDelivery(
                 email=joerg.email,
                 name=joerg.name,
                 kind=Kind.INVITATION,
@@ -102,12 +110,12 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
                     await ledger.run(load_uid_seed), session.key, joerg.email, "brightwater.example"
                 ),
             )
-            await ledger.run(deliveries.enqueue, view.session_row, [order], clock.now())
+            await ledger.run(new_deliveries.enqueue, view.session_row, [order], clock.now())
 
             # It is claimed, and the message is composed. The check reads its finished bytes: they
             # have Jörg's link and no other person's.
             (delivery,) = await ledger.run(
-                deliveries.claim, view.session_row, holder.name, clock.now(), 10
+                claims.claim, view.session_row, holder.name, clock.now(), 10
             )
             links = [person.join_uri for person in applied.registrations if person.join_uri]
             protected = ProtectedValues.of(links, [person.email for person in people.invitees])

@@ -5,8 +5,8 @@ the same machine we know without waiting that a holder is dead. A holder on anot
 believed until its lease ends; it renews the lease while it lives. When to take and renew one is
 decided in `pipeline.lease`.
 
-A holder lives as long as it has a lease that counts. So a lease is also its heartbeat: what else
-carries the holder's name (`deliveries.holder`) is its own until then.
+A holder lives as long as it has a lease that counts. So a lease is also its heartbeat: the messages
+that carry the holder's name (`claims`) are its own until then.
 """
 
 import os

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from onboarding.ledger import looks
 from onboarding.ledger.bounces import suppress, unsuppress
-from onboarding.ledger.deliveries import TELLS_FACTS, NewDelivery, enqueue, move
+from onboarding.ledger.deliveries import TELLS_FACTS, move
 from onboarding.ledger.events import act_detail, record_act
+from onboarding.ledger.new_deliveries import NewDelivery, enqueue
 from onboarding.ledger.schema import REAL, called_off, deliveries
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, State

@@ -92,7 +92,7 @@ def record_outcome(
 ) -> TransitionWrite:
     """Record what became of an attempt: from `queued` (no body left) or from `sending`.
 
-    `delivery` is what `deliveries.claim` returned: its `attempt` does not count this one yet, the
+    `delivery` is what `claims.claim` returned: its `attempt` does not count this one yet, the
     written row's does.
     """
     # Empty and not None: None would keep the answer to an earlier attempt.

@@ -103,8 +103,9 @@ async def run_webinars(
     due = list(targets)
     while due:
         began = services.clock.now()
-        ends = [end async for end in _run_pass(services, due, options, started)]
-        for end in ends:
+        ends = []
+        async for end in _run_pass(services, due, options, started):
+            ends.append(end)
             yield end
         services.raise_if_stopped()
         if not options.linger:
@@ -153,18 +154,26 @@ async def _run_pass(
         if webinar.pause:
             yield await _leave_paused(services, webinar, webinar.pause)
     open_webinars = [webinar for webinar in known if webinar.is_open(now)]
-    if not open_webinars:
-        return
-    accounts = [_try_account(services, own, options, started) for own in _by_account(open_webinars)]
+    async for end in _run_accounts(services, open_webinars, options, started):
+        yield end
+
+
+async def _run_accounts(
+    services: Services, webinars: Sequence[Known], options: AllOptions, started: datetime
+) -> AsyncIterator[WebinarEnd]:
+    """Run the webinars of all accounts. Raises what has ended an account's part, after all ends."""
+    accounts = [_try_account(services, own, options, started) for own in _by_account(webinars)]
     # Side by side: each account has limits of its own, and waits for no other one's server. All
     # are waited for, also where one stops: they share the ledger, which is closed next.
     every = await asyncio.gather(*accounts, return_exceptions=True)
+    errors = [ends for ends in every if isinstance(ends, BaseException)]
+    # First what the other accounts have done: the error ends the command.
     for ends in every:
-        for end in [] if isinstance(ends, BaseException) else ends:
-            yield end
-    for error in every:
-        if isinstance(error, BaseException):
-            raise error
+        if not isinstance(ends, BaseException):
+            for end in ends:
+                yield end
+    for error in errors:
+        raise error
 
 
 def _by_account(webinars: Iterable[Known]) -> list[list[Known]]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from onboarding.ledger import deliveries, operator_actions
+from onboarding.ledger import claims, deliveries, operator_actions
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
@@ -92,5 +92,5 @@ async def lock_webinar(services: Services, target: Target, by: str) -> AsyncIter
             raise no_run_yet(target.name)
         # Only as `in_doubt` can a person decide about what a dead run was sending; without this
         # they would have to start a run first.
-        await services.ledger.run(deliveries.recover_stalled, session.id, services.clock.now())
+        await services.ledger.run(claims.recover_stalled, session.id, services.clock.now())
         yield LockedWebinar(services, session.id, by, session.time_zone)

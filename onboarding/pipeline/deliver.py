@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError
-from onboarding.ledger import deliveries
+from onboarding.ledger import claims, deliveries, new_deliveries
 from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, calendar_uid, message_id
@@ -51,13 +51,13 @@ async def queue_messages(
     done.
     """
     new = await make_deliveries(services, state, plan, rehearsal_to)
-    await services.ledger.run(deliveries.enqueue, state.session_row, new, services.clock.now())
+    await services.ledger.run(new_deliveries.enqueue, state.session_row, new, services.clock.now())
     return len(new)
 
 
 async def make_deliveries(
     services: Services, state: RunState, plan: Plan, rehearsal_to: str = ""
-) -> list[deliveries.NewDelivery]:
+) -> list[new_deliveries.NewDelivery]:
     """Make the deliveries that the plan owes and that are not in the queue yet."""
     now = services.clock.now()
     domain = services.config.brand.sender_address.rpartition("@")[2]
@@ -71,8 +71,8 @@ async def make_deliveries(
 
 
 def _add_calendar(
-    message: deliveries.NewDelivery, state: RunState, domain: str, seed: str
-) -> deliveries.NewDelivery:
+    message: new_deliveries.NewDelivery, state: RunState, domain: str, seed: str
+) -> new_deliveries.NewDelivery:
     """Number the version of the calendar entry that a message carries, if it carries any."""
     if not RULES[message.kind].has_calendar:
         return message
@@ -117,7 +117,7 @@ def _list_owed(item: PlanItem, now: datetime, rehearsal_to: str) -> list[_Owed]:
 
 def _new_delivery(
     owed: _Owed, state: RunState, domain: str, now: datetime, rehearsal_to: str
-) -> deliveries.NewDelivery | None:
+) -> new_deliveries.NewDelivery | None:
     """Make the delivery of one message; None without a link (the plan names that problem)."""
     kind, facts = owed.kind, _facts_to_send(owed, state)
     if facts is None:
@@ -127,7 +127,7 @@ def _new_delivery(
     number = state.snapshot.mailbox(invitee.key).messages + owed.place
     # A rehearsal's Message-ID has its moment in it: each rehearsal is a new message.
     rehearsal = f"rehearsal {now.isoformat()}" if rehearsal_to else ""
-    return deliveries.NewDelivery(
+    return new_deliveries.NewDelivery(
         email=invitee.email,
         name=invitee.name,
         kind=kind,
@@ -176,7 +176,7 @@ async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
             services.progress.say(loss)
         # Rows that stayed claimed would wait until a run recovers them. Only queued rows are
         # released: one that is `sending` may have arrived, and must stay visible as such.
-        await services.ledger.run(deliveries.release_claims, run.holder.name)
+        await services.ledger.run(claims.release_claims, run.holder.name)
     # Before the signal: what stopped the workers says more than that a person pressed Ctrl-C.
     if run.failure:
         raise run.failure
@@ -267,7 +267,7 @@ async def _claim_chunk(run: DeliveryRun) -> None:
             return
         row, now = run.state.session_row, run.services.clock.now()
         chunk = await run.services.ledger.run(
-            deliveries.claim,
+            claims.claim,
             row,
             run.holder.name,
             now,

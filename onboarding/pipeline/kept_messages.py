@@ -15,7 +15,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from onboarding.config import Config
-from onboarding.ledger import deliveries, kept, sessions
+from onboarding.ledger import claims, kept, sessions
 from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.settings import find_place
@@ -72,7 +72,7 @@ def _load_kept(
     seen = sessions.find(connection, config.account, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
         return None
-    stalled = deliveries.list_stalled(connection, seen.id, now)
+    stalled = claims.list_stalled(connection, seen.id, now)
     messages = kept.list_kept(connection, seen.id, key)
     return KeptForPerson(
         [clean_kept(message, config, stalled) for message in messages],

@@ -17,7 +17,8 @@ from onboarding.errors import (
     OnboardingError,
 )
 from onboarding.ledger import deliveries, operator_actions
-from onboarding.ledger.deliveries import DeliveryRecord, NewDelivery
+from onboarding.ledger.deliveries import DeliveryRecord
+from onboarding.ledger.new_deliveries import NewDelivery
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, Delivery, State
 from onboarding.model.foreign_text import clean

@@ -11,14 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from onboarding.ledger import (
-    deliveries,
-    events,
-    looks,
-    mailboxes,
-    roster_rows,
-    sessions,
-)
+from onboarding.ledger import claims, deliveries, events, looks, mailboxes, roster_rows, sessions
 from onboarding.pipeline.evidence import settle_doubts
 from onboarding.pipeline.hold_back import NOT_APPROVED
 from onboarding.pipeline.inputs import digest_inputs, load_roster_file, strict_error
@@ -236,7 +229,7 @@ async def recover(services: Services, state: RunState) -> tuple[RunState, int]:
     Returns the state afterwards, and how many messages are in doubt.
     """
     row, now = state.session_row, services.clock.now()
-    doubts = await services.ledger.run(deliveries.recover_stalled, row, now)
+    doubts = await services.ledger.run(claims.recover_stalled, row, now)
     # The queue compares times with the clock. After it was set back, deferred messages would wait
     # for as long as it was wrong.
     await services.ledger.run(deliveries.bring_forward, row, now)

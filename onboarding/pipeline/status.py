@@ -21,6 +21,7 @@ from onboarding.ledger import (
     attendance,
     bounces,
     call_offs,
+    claims,
     deliveries,
     events,
     pauses,
@@ -127,7 +128,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
     records = deliveries.list_deliveries(connection, seen.id)
     # In the same snapshot as the rows. Else a run that ends in between would leave its `sending`
     # rows looking like those of a dead run.
-    stalled = deliveries.list_stalled(connection, seen.id, now)
+    stalled = claims.list_stalled(connection, seen.id, now)
     records = [mark_in_doubt(record, stalled) for record in records]
     problems = sessions.list_problems(connection, seen.id)
     mailed = registrations.list_mailed_by_ringcentral(connection, seen.id)
@@ -183,13 +184,13 @@ def clean_event(event: HistoryEvent, secrets: Secrets) -> HistoryEvent:
 def mark_in_doubt(record: DeliveryRecord, stalled: Collection[int]) -> DeliveryRecord:
     """Show what a dead run was sending as in doubt, before the next run records that.
 
-    `stalled` are the ids of these (`ledger.deliveries.list_stalled`).
+    `stalled` are the ids of these (`ledger.claims.list_stalled`).
     """
     if record.delivery.id not in stalled:
         return record
     # Only shown so: `status` writes nothing. Recovering needs the lease, which the next run takes.
     delivery = replace(record.delivery, state=State.IN_DOUBT)
-    return replace(record, delivery=delivery, reason=deliveries.RUN_DIED)
+    return replace(record, delivery=delivery, reason=claims.RUN_DIED)
 
 
 async def find_seen_session(services: Services, target: Target) -> StoredSession | None:

@@ -5,7 +5,7 @@ or a person, has given the panel their links already. Which mailboxes are record
 `plan.selection`.
 """
 
-from onboarding.ledger import deliveries
+from onboarding.ledger import new_deliveries
 from onboarding.model.kinds import expires_at
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
@@ -18,17 +18,17 @@ async def record_as_told(services: Services, state: RunState, plan: Plan, by: st
     now = services.clock.now()
     made = [_make_record(item, state) for item in plan.as_told]
     records = [record for record in made if record]
-    await services.ledger.run(deliveries.record_told, state.session_row, records, by, now)
+    await services.ledger.run(new_deliveries.record_told, state.session_row, records, by, now)
     return len(records)
 
 
-def _make_record(item: PlanItem, state: RunState) -> deliveries.NewDelivery | None:
+def _make_record(item: PlanItem, state: RunState) -> new_deliveries.NewDelivery | None:
     """Make the record of one mailbox; None without a link, for then there is nothing to record."""
     session, registration = state.snapshot.session, item.registration
     facts = current_facts(session, registration.role, registration) if registration else None
     if facts is None or item.as_told is None:
         return None
-    return deliveries.NewDelivery(
+    return new_deliveries.NewDelivery(
         email=item.invitee.email,
         name=item.invitee.name,
         kind=item.as_told,

@@ -13,7 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from onboarding.config import Config
-from onboarding.ledger import deliveries, events, kept, leases
+from onboarding.ledger import claims, events, kept, leases
 from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.overview import count_panels
 from onboarding.ledger.read_only import read_ledger
@@ -151,7 +151,7 @@ def _load_person(
         return None
     key = address_key(person.email)
     copies = kept.list_kept(connection, seen.id, key)
-    stalled = deliveries.list_stalled(connection, seen.id, now)
+    stalled = claims.list_stalled(connection, seen.id, now)
     return PersonView(
         webinar,
         person,

@@ -8,8 +8,16 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from onboarding.ledger import deliveries, mailboxes, migrations, sessions, transitions
-from onboarding.ledger.deliveries import NewDelivery
+from onboarding.ledger import (
+    claims,
+    deliveries,
+    mailboxes,
+    migrations,
+    new_deliveries,
+    sessions,
+    transitions,
+)
+from onboarding.ledger.new_deliveries import NewDelivery
 from onboarding.ledger.places import LedgerPlace
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
@@ -71,13 +79,13 @@ def order(email: str = ADA, number: int = 1, **changes) -> NewDelivery:
 def queue(
     connection: sa.Connection, session_row: int, *orders: NewDelivery, now: datetime = NOW
 ) -> None:
-    deliveries.enqueue(connection, session_row, orders, now)
+    new_deliveries.enqueue(connection, session_row, orders, now)
 
 
 def claimed(
     connection: sa.Connection, session_row: int, holder: str = RUN, now: datetime = NOW
 ) -> Delivery:
-    (delivery,) = deliveries.claim(connection, session_row, holder, now, 1)
+    (delivery,) = claims.claim(connection, session_row, holder, now, 1)
     return delivery
 
 
@@ -126,7 +134,7 @@ def offered(
 def reach(connection: sa.Connection, session_row: int, state: State) -> Delivery:
     """Bring Ada's first message into a state, by the steps that lead there in real life."""
     if state is State.RECORDED:
-        deliveries.record_told(connection, session_row, [order()], "Grace", NOW)
+        new_deliveries.record_told(connection, session_row, [order()], "Grace", NOW)
         return the_one(connection)
     queue(connection, session_row, order())
     match state:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.ledger import bounces, deliveries, events
+from onboarding.ledger import bounces, deliveries, events, new_deliveries
 from onboarding.ledger.bounces import BounceTokens
 from onboarding.model.deliveries import State
 from tests.ledger.making import ADA, GRACE, NOW, order, seen, table
@@ -18,7 +18,7 @@ TOKENS = BounceTokens("0123456789abcdef")
 
 def put(connection, session, email=ADA, state=State.SENT, **columns):
     """A delivery in a state; its number."""
-    deliveries.enqueue(connection, session, [order(email)], NOW)
+    new_deliveries.enqueue(connection, session, [order(email)], NOW)
     newest = connection.execute(table.select().order_by(table.c.id.desc())).first()
     values = {"state": state, **columns}
     connection.execute(table.update().where(table.c.id == newest.id).values(values))

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from onboarding.ledger import deliveries, leases, operator_actions
+from onboarding.ledger import claims, deliveries, leases, operator_actions
 from onboarding.ledger.leases import TERM
 from onboarding.ledger.schema import deliveries as table
 from onboarding.model.deliveries import Delivery, Reply, State, Transition
@@ -54,10 +54,10 @@ ACTS: dict[str, Act] = {
     "record failed": _record(State.FAILED),
     "record in doubt": _record(State.IN_DOUBT),
     "put last": lambda c, _, delivery: requeue_last(c, delivery, RUN, NOW),
-    "take over": lambda c, session_row, _: deliveries.recover_stalled(c, session_row, NOW),
+    "take over": lambda c, session_row, _: claims.recover_stalled(c, session_row, NOW),
     "expire": lambda c, session_row, _: deliveries.expire_overdue(c, session_row, LATE),
     "withdraw": lambda c, session_row, _: deliveries.cancel_for_removed(c, session_row, [ADA], NOW),
-    "give back": lambda c, _, __: deliveries.release_claims(c, RUN),
+    "give back": lambda c, _, __: claims.release_claims(c, RUN),
     "resolve sent": lambda c, session_row, _: operator_actions.resolve_sent(
         c, session_row, None, "Mia", NOW
     ),
@@ -186,12 +186,12 @@ def test_message_that_is_put_last_comes_after_the_others_and_keeps_its_attempts_
     assert requeue_last(connection, delivery, RUN, NOW + MINUTE)
     assert [
         delivery.email
-        for delivery in deliveries.claim(connection, session_row, "run-2", NOW + 2 * MINUTE, 9)
+        for delivery in claims.claim(connection, session_row, "run-2", NOW + 2 * MINUTE, 9)
     ] == [GRACE]
-    deliveries.release_claims(connection, RUN)
-    deliveries.release_claims(connection, "run-2")
+    claims.release_claims(connection, RUN)
+    claims.release_claims(connection, "run-2")
 
-    again = deliveries.claim(connection, session_row, RUN, NOW + 2 * MINUTE, 9)
+    again = claims.claim(connection, session_row, RUN, NOW + 2 * MINUTE, 9)
     assert [delivery.email for delivery in again] == [GRACE, ADA]
     assert again[1] == replace(delivery, due_at=NOW + MINUTE)
 
@@ -249,14 +249,14 @@ def test_sending_twice_is_refused(connection, session_row):
 def test_sending_is_refused_after_a_take_over(connection, session_row):
     queue(connection, session_row, order())
     delivery = claimed(connection, session_row)
-    deliveries.recover_stalled(connection, session_row, NOW)
+    claims.recover_stalled(connection, session_row, NOW)
 
     assert not sending(connection, delivery, RUN, NOW)
 
 
 def test_late_answer_after_a_take_over_leaves_the_doubt(connection, session_row):
     delivery = replace(reach(connection, session_row, State.SENDING), attempt=0)
-    deliveries.recover_stalled(connection, session_row, NOW)
+    claims.recover_stalled(connection, session_row, NOW)
 
     assert not record(connection, delivery, RUN, Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.IN_DOUBT
@@ -266,7 +266,7 @@ def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_ru
     connection, session_row
 ):
     delivery = replace(reach(connection, session_row, State.SENDING), attempt=0)
-    deliveries.recover_stalled(connection, session_row, NOW)
+    claims.recover_stalled(connection, session_row, NOW)
     operator_actions.resolve_resend(connection, session_row, None, "Mia", NOW)
     claimed(connection, session_row)
 
@@ -292,7 +292,7 @@ def test_claim_takes_the_oldest_first_and_no_more_than_asked(connection, session
     queue(connection, session_row, order(ADA, due_at=NOW), order(LIN, due_at=NOW - MINUTE))
     queue(connection, session_row, order(GRACE, due_at=NOW - 2 * MINUTE))
 
-    got = deliveries.claim(connection, session_row, RUN, NOW, 2)
+    got = claims.claim(connection, session_row, RUN, NOW, 2)
 
     assert [delivery.email for delivery in got] == [GRACE, LIN]
 
@@ -305,16 +305,16 @@ def test_claim_takes_the_oldest_first_and_no_more_than_asked(connection, session
 def test_claim_leaves_what_is(connection, session_row, changes):
     queue(connection, session_row, order(**changes))
 
-    assert list(deliveries.claim(connection, session_row, RUN, NOW, 10)) == []
+    assert list(claims.claim(connection, session_row, RUN, NOW, 10)) == []
 
 
 def test_claim_keeps_to_the_people_named(connection, session_row):
     queue(connection, session_row, order(ADA), order(GRACE))
 
-    got = deliveries.claim(connection, session_row, RUN, NOW, 10, only={"grace@example.com"})
+    got = claims.claim(connection, session_row, RUN, NOW, 10, only={"grace@example.com"})
 
     assert [delivery.email for delivery in got] == [GRACE]
-    assert list(deliveries.claim(connection, session_row, RUN, NOW, 10, only=set())) == []
+    assert list(claims.claim(connection, session_row, RUN, NOW, 10, only=set())) == []
 
 
 def test_claim_leaves_what_another_run_holds_and_other_sessions(connection, session_row):
@@ -322,14 +322,14 @@ def test_claim_leaves_what_another_run_holds_and_other_sessions(connection, sess
     queue(connection, seen(connection, 2), order(GRACE))
     claimed(connection, session_row)
 
-    assert list(deliveries.claim(connection, session_row, "run-2", NOW, 10)) == []
+    assert list(claims.claim(connection, session_row, "run-2", NOW, 10)) == []
 
 
 def test_given_back_message_can_be_claimed_by_the_next_run(connection, session_row):
     queue(connection, session_row, order())
     claimed(connection, session_row)
 
-    deliveries.release_claims(connection, RUN)
+    claims.release_claims(connection, RUN)
 
     assert claimed(connection, session_row, "run-2").attempt == 0
 
@@ -338,7 +338,7 @@ def test_give_back_leaves_what_other_runs_hold(connection, session_row):
     queue(connection, session_row, order())
     delivery = claimed(connection, session_row, "run-2")
 
-    deliveries.release_claims(connection, RUN)
+    claims.release_claims(connection, RUN)
 
     assert sending(connection, delivery, "run-2", NOW)
 
@@ -413,13 +413,13 @@ def test_expire_takes_what_is_of_no_use_any_more(connection, session_row, expire
 
 def test_take_over_frees_what_was_leased_and_counts_what_came_into_doubt(connection, session_row):
     queue(connection, session_row, order(ADA), order(GRACE))
-    for delivery in deliveries.claim(connection, session_row, RUN, NOW, 1):
+    for delivery in claims.claim(connection, session_row, RUN, NOW, 1):
         sending(connection, delivery, RUN, NOW)
-    deliveries.claim(connection, session_row, RUN, NOW, 1)
+    claims.claim(connection, session_row, RUN, NOW, 1)
 
-    assert deliveries.recover_stalled(connection, session_row, NOW) == 1
+    assert claims.recover_stalled(connection, session_row, NOW) == 1
     assert [
-        delivery.email for delivery in deliveries.claim(connection, session_row, "run-2", NOW, 9)
+        delivery.email for delivery in claims.claim(connection, session_row, "run-2", NOW, 9)
     ] == [GRACE]
 
 
@@ -429,7 +429,7 @@ def test_take_over_is_of_every_session_that_the_dead_run_worked_on(connection, s
         queue(connection, row, order())
         sending(connection, claimed(connection, row), RUN, NOW)
 
-    assert deliveries.recover_stalled(connection, session_row, NOW) == 1
+    assert claims.recover_stalled(connection, session_row, NOW) == 1
     (record_of_other,) = deliveries.list_deliveries(connection, other)
     assert record_of_other.delivery.state is State.IN_DOUBT
 
@@ -443,8 +443,8 @@ def test_take_over_leaves_the_messages_of_a_holder_that_lives(connection, sessio
     if crossed:
         sending(connection, delivery, sender.name, NOW)
 
-    assert deliveries.recover_stalled(connection, session_row, NOW) == 0
-    assert deliveries.list_stalled(connection, session_row, NOW) == frozenset()
+    assert claims.recover_stalled(connection, session_row, NOW) == 0
+    assert claims.list_stalled(connection, session_row, NOW) == frozenset()
     assert sending(connection, delivery, sender.name, NOW) is not crossed
 
 
@@ -457,10 +457,10 @@ def test_holder_on_another_machine_is_dead_after_its_term_and_can_not_come_back(
     queue(connection, session_row, order())
     sending(connection, claimed(connection, session_row, sender.name), sender.name, NOW)
 
-    stalled = deliveries.list_stalled(connection, session_row, NOW + after)
+    stalled = claims.list_stalled(connection, session_row, NOW + after)
 
     assert len(stalled) == is_dead
-    assert deliveries.recover_dead(connection, NOW + after).total() == is_dead
+    assert claims.recover_dead(connection, NOW + after).total() == is_dead
     assert state_of(connection) is (State.IN_DOUBT if is_dead else State.SENDING)
     assert leases.renew(connection, "sender", sender, NOW + after) is not is_dead
 
@@ -468,11 +468,11 @@ def test_holder_on_another_machine_is_dead_after_its_term_and_can_not_come_back(
 @pytest.mark.parametrize("crossed", [False, True])
 def test_broken_off_rehearsal_is_over_and_in_nobodys_doubt(connection, session_row, crossed):
     queue(connection, session_row, order(rehearsal_to="me@example.com"))
-    (delivery,) = deliveries.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
+    (delivery,) = claims.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
     if crossed:
         sending(connection, delivery, RUN, NOW)
 
-    assert deliveries.recover_stalled(connection, session_row, NOW) == 0
+    assert claims.recover_stalled(connection, session_row, NOW) == 0
     assert connection.execute(sa.select(table.c.state)).scalar() == "cancelled"
 
 

@@ -11,7 +11,15 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onboarding.ledger import deliveries, events, forget, registrations, sessions, transitions
+from onboarding.ledger import (
+    claims,
+    deliveries,
+    events,
+    forget,
+    registrations,
+    sessions,
+    transitions,
+)
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger
 from onboarding.model.copies import TEXT_START, MessageCopy, SharedPart
@@ -69,7 +77,7 @@ def send(
     email, what, _other = step
     to = {"rehearse": "lin@example.com"}.get(what, "")
     queue(connection, session, order(email, number, name=name_of(email), rehearsal_to=to))
-    (delivery,) = deliveries.claim(connection, session, RUN, NOW, 1, rehearsal=bool(to))
+    (delivery,) = claims.claim(connection, session, RUN, NOW, 1, rehearsal=bool(to))
     copy = MessageCopy(
         body=b"",
         sender="events@example.org",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, kept, transitions
+from onboarding.ledger import claims, kept, transitions
 from onboarding.ledger.schema import kept_messages, kept_parts
 from onboarding.ledger.store import Ledger
 from onboarding.model.copies import KeptFile, MessageCopy, SharedPart
@@ -92,7 +92,7 @@ def test_attached_files_are_kept_by_name_type_size_and_digest(connection, sessio
 def test_message_that_may_not_be_sent_leaves_no_copy(connection, session_row):
     queue(connection, session_row, order())
     delivery = claimed(connection, session_row)
-    deliveries.release_claims(connection, RUN)
+    claims.release_claims(connection, RUN)
 
     assert not send(connection, delivery)
     assert counts(connection) == (0, 0)
@@ -131,7 +131,7 @@ async def test_group_keeps_the_copies_of_those_that_are_sent_and_no_other(place)
         await ledger.run(
             queue, session_row, *(order(f"p{number}@example.com") for number in range(3))
         )
-        leased = await ledger.run(deliveries.claim, session_row, RUN, NOW, 3)
+        leased = await ledger.run(claims.claim, session_row, RUN, NOW, 3)
         wrong_run = transitions.start_sending(leased[1], "another run", NOW, None, a_copy())
         writes = [
             transitions.start_sending(leased[0], RUN, NOW, None, a_copy()),

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from onboarding.ledger import deliveries, mailboxes, operator_actions
+from onboarding.ledger import claims, deliveries, mailboxes, new_deliveries, operator_actions
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
 from onboarding.model.addresses import address_key
@@ -114,7 +114,7 @@ class Runs(RuleBasedStateMachine):
             return
         number = box.messages + 1 if box else 1
         made = order(email, number, due_at=self.now, expires_at=self.now + timedelta(days=3))
-        deliveries.enqueue(self.ledger, self.session_row, [made], self.now)
+        new_deliveries.enqueue(self.ledger, self.session_row, [made], self.now)
 
     @rule(most=st.integers(1, 2), crosses=st.booleans(), outcome=st.none() | OUTCOMES)
     def work(self, most, crosses, outcome):
@@ -122,7 +122,7 @@ class Runs(RuleBasedStateMachine):
         if deliveries.find_next_due(self.ledger, self.session_row) is None:
             self.newer_facts(ADA, although_queued=False)
         name = f"run-{self.run}"
-        for delivery in deliveries.claim(self.ledger, self.session_row, name, self.now, most):
+        for delivery in claims.claim(self.ledger, self.session_row, name, self.now, most):
             self.offers.append((delivery, name))
             self.offer(1, crosses, outcome)
 
@@ -161,12 +161,12 @@ class Runs(RuleBasedStateMachine):
     def crash(self):
         """The old run's offers are kept: it may only have been asleep."""
         self.run += 1
-        deliveries.recover_stalled(self.ledger, self.session_row, self.now)
+        claims.recover_stalled(self.ledger, self.session_row, self.now)
 
     @precondition(lambda self: self.offers)
     @rule()
     def give_back(self):
-        deliveries.release_claims(self.ledger, f"run-{self.run}")
+        claims.release_claims(self.ledger, f"run-{self.run}")
 
     @rule(email=PEOPLE)
     def ringcentral_mails(self, email):

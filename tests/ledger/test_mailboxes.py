@@ -2,7 +2,7 @@
 
 import pytest
 
-from onboarding.ledger import deliveries, mailboxes
+from onboarding.ledger import claims, deliveries, mailboxes, new_deliveries
 from onboarding.model.deliveries import Mailbox, State, Transition
 from onboarding.model.kinds import Kind
 from tests.ledger.making import (
@@ -83,7 +83,7 @@ def test_failed_update_leaves_the_facts_told_before(connection, session_row):
 
 def test_rehearsals_never_count(connection, session_row):
     queue(connection, session_row, order(rehearsal_to="me@example.com"))
-    (delivery,) = deliveries.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
+    (delivery,) = claims.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, Transition(State.SENT), NOW)
 
@@ -118,7 +118,7 @@ def test_standings_come_in_the_order_in_which_they_were_queued(connection, sessi
 
 def test_what_is_recorded_as_told_is_history_and_replaces_what_was_queued(connection, session_row):
     queue(connection, session_row, order())
-    deliveries.record_told(connection, session_row, [order(number=2)], "Grace", NOW)
+    new_deliveries.record_told(connection, session_row, [order(number=2)], "Grace", NOW)
 
     assert state_of(connection, 1) is State.SUPERSEDED
     assert state_of(connection, 2) is State.RECORDED

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onboarding.ledger import deliveries, operator_actions
+from onboarding.ledger import claims, deliveries, operator_actions
 from onboarding.model.deliveries import Deferred, RetryPolicy, State, Transition, settle
 from tests.ledger.making import (
     ADA,
@@ -52,7 +52,7 @@ def test_in_doubt_lists_message_id_time_and_reason(connection, session_row):
 def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, session_row):
     offered(connection, seen(connection, 2), DOUBT)
     queue(connection, session_row, order(rehearsal_to="me@example.com"))
-    (delivery,) = deliveries.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
+    (delivery,) = claims.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, DOUBT, NOW)
 

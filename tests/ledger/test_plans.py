@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from onboarding.ledger import (
+    claims,
     deliveries,
     events,
     mailboxes,
@@ -74,12 +75,12 @@ def _sending(connection, session_row):
 
 
 CASES = {
-    "claim": lambda c, session_row: deliveries.claim(c, session_row, RUN, NOW, 5),
+    "claim": lambda c, session_row: claims.claim(c, session_row, RUN, NOW, 5),
     "sending and record": _sending,
-    "give back": lambda c, _: deliveries.release_claims(c, RUN),
+    "give back": lambda c, _: claims.release_claims(c, RUN),
     "take over": lambda c, session_row: (
         claimed(c, session_row),
-        deliveries.recover_stalled(c, session_row, NOW),
+        claims.recover_stalled(c, session_row, NOW),
     ),
     "expire": lambda c, session_row: deliveries.expire_overdue(c, session_row, LATE),
     "withdraw": lambda c, session_row: deliveries.cancel_for_removed(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import cache, deliveries, events, registrations, sessions
+from onboarding.ledger import cache, events, new_deliveries, registrations, sessions
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger
 from onboarding.model.accounts import AccountKey
@@ -187,7 +187,7 @@ def _fill(connection: sa.Connection) -> int:
     """One session with a person in every table that holds people."""
     session_row = seen(connection)
     registrations.set_standing(connection, session_row, [invitee()], Standing.ADDED, NOW)
-    deliveries.enqueue(connection, session_row, [order()], NOW)
+    new_deliveries.enqueue(connection, session_row, [order()], NOW)
     sessions.finish_run(
         connection, session_row, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW
     )
@@ -227,7 +227,7 @@ def test_forgetting_a_session_leaves_nothing_of_its_people_in_any_table(connecti
 def test_forgetting_leaves_the_people_of_other_sessions(connection):
     _fill(connection)
     other = seen(connection, 2, START + timedelta(days=1))
-    deliveries.enqueue(connection, other, [order()], NOW)
+    new_deliveries.enqueue(connection, other, [order()], NOW)
 
     sessions.remove_ended(connection, END + MINUTE)
 

@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, transitions
+from onboarding.ledger import claims, transitions
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
 from onboarding.ledger.store import Ledger
@@ -40,7 +40,7 @@ def _queued(connection: sa.Connection, rehearsal_to: str = "") -> list[Delivery]
         *(order(f"p{number}@example.com", rehearsal_to=rehearsal_to) for number in range(PEOPLE)),
     )
     return list(
-        deliveries.claim(connection, session_row, RUN, NOW, PEOPLE, rehearsal=bool(rehearsal_to))
+        claims.claim(connection, session_row, RUN, NOW, PEOPLE, rehearsal=bool(rehearsal_to))
     )
 
 

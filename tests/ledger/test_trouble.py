@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from onboarding.errors import ConfigurationError, TryLater
-from onboarding.ledger import deliveries, mailboxes, sessions
+from onboarding.ledger import mailboxes, new_deliveries, sessions
 from onboarding.ledger.schema import problems
 from onboarding.ledger.store import Ledger
 from onboarding.model.people import Problem
@@ -186,11 +186,11 @@ async def test_full_disk_is_tried_later_with_nothing_half_written(database):
         await ledger.run(_limit_pages, 2)
 
         with pytest.raises(TryLater, match="full"):
-            await ledger.run(deliveries.enqueue, session_row, many, NOW)
+            await ledger.run(new_deliveries.enqueue, session_row, many, NOW)
 
         assert await ledger.run(mailboxes.load_mailboxes, session_row) == {}
         await ledger.run(_limit_pages, 10_000)
-        await ledger.run(deliveries.enqueue, session_row, many, NOW)
+        await ledger.run(new_deliveries.enqueue, session_row, many, NOW)
         assert len(await ledger.run(mailboxes.load_mailboxes, session_row)) == 500
 
 
