@@ -104,7 +104,7 @@ def fill(connection: sa.Connection, number: int, server: str) -> None:
             " attempt = 1, reply = '250 2.0.0 Ok: queued as 4XyZ' WHERE session = ?",
             (row,),
         )
-    sessions.finish_run(connection, row, (), 4, NOW)
+    sessions.record_run_end(connection, row, (), 4, NOW)
 
 
 async def measure(console: Console, paths: Sequence[str]) -> None:

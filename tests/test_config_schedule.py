@@ -7,7 +7,7 @@ import pytest
 
 from onboarding.config.schedule import build_schedule
 from onboarding.errors import ConfigurationError
-from onboarding.model.entries import Audience, Quiet, parse_when
+from onboarding.model.entries import Audience, QuietHours, parse_when
 from onboarding.model.people import Role
 
 NINE = datetime.fromisoformat("2026-12-01T09:00")
@@ -56,7 +56,7 @@ def test_a_webinars_own_key_replaces_the_shared_one():
 
 def test_quiet_hours_and_send_after():
     schedule = build({"quiet": "21:00-08:00", "send_after": "2026-12-01 09:00"})
-    assert schedule.quiet == Quiet(time(21), time(8))
+    assert schedule.quiet == QuietHours(time(21), time(8))
     assert schedule.send_after == NINE
     assert build({"send_after": NINE}).send_after == NINE
     assert build({"send_after": "-14d 09:00"}).send_after == parse_when("-14d 09:00")

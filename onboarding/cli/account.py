@@ -43,7 +43,7 @@ DnsServer = Annotated[
     ),
 ]
 StrictDns = Annotated[bool, typer.Option("--strict", help="Exit 1 also for what --dns finds.")]
-Account = Annotated[
+AccountOption = Annotated[
     str,
     typer.Option("--account", metavar="NAME", help="Of [accounts.NAME]; without it [ringcentral]."),
 ]
@@ -81,7 +81,7 @@ def check_command(
 def webinars_command(
     *,
     company: WholeCompany = False,
-    account: Account = "",
+    account: AccountOption = "",
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -100,7 +100,7 @@ def webinars_command(
 def directory_command(
     email: ColleagueEmail,
     *,
-    account: Account = "",
+    account: AccountOption = "",
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:

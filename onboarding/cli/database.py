@@ -20,7 +20,7 @@ from onboarding.pipeline.ledger_care import (
     upgrade_ledger,
 )
 
-_ADDRESSES = 2
+_COPY_ADDRESSES = 2
 
 
 class DbAction(StrEnum):
@@ -60,7 +60,9 @@ def db_command(
     `check` and `backup` may be used during a run, and change nothing in the ledger. `copy FROM TO`
     copies a file to a PostgreSQL server.
     """
-    has_addresses = len(addresses or ()) == _ADDRESSES if action is DbAction.COPY else not addresses
+    has_addresses = (
+        len(addresses or ()) == _COPY_ADDRESSES if action is DbAction.COPY else not addresses
+    )
     if not has_addresses:
         raise typer.BadParameter(
             "`db copy FROM TO` has two, the others none.", param_hint="FROM TO"

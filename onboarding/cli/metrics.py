@@ -68,12 +68,15 @@ def _list_samples(figures: RunFigures) -> Iterator[tuple[str, list[str]]]:
     yield (
         in_doubt,
         [
-            f"{in_doubt}{_label(result)} {result.counts.get(State.IN_DOUBT, 0)}"
+            f"{in_doubt}{_format_labels(result)} {result.counts.get(State.IN_DOUBT, 0)}"
             for result in results
         ],
     )
     people = "onboarding_people_needing_attention"
-    yield people, [f"{people}{_label(result)} {result.attention.people}" for result in results]
+    yield (
+        people,
+        [f"{people}{_format_labels(result)} {result.attention.people}" for result in results],
+    )
 
 
 def _count_messages(results: Iterable[Result]) -> Iterator[str]:
@@ -81,10 +84,10 @@ def _count_messages(results: Iterable[Result]) -> Iterator[str]:
         # Every state, also with zero: a series that comes and goes can't be compared.
         for state in State:
             number = result.counts.get(state, 0)
-            yield f"onboarding_messages{_label(result, state)} {number}"
+            yield f"onboarding_messages{_format_labels(result, state)} {number}"
 
 
-def _label(result: Result, state: State | None = None) -> str:
+def _format_labels(result: Result, state: State | None = None) -> str:
     # A webinar's name and a state need no escaping: letters, digits, - and _.
     more = f',state="{state.value}"' if state else ""
     return f'{{webinar="{result.name}"{more}}}'

@@ -61,13 +61,13 @@ With = Annotated[
         "without a role they get the old person's.",
     ),
 ]
-Reason = Annotated[
+ReasonOption = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why, for the history: “never arrived”.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ActOptions:
     """Who wants it, why, and how they are answered."""
 
     by: str
@@ -81,7 +81,7 @@ def resend_command(
     emails: EmailsOrRole = None,
     *,
     role: InRole = None,
-    reason: Reason = "",
+    reason: ReasonOption = "",
     yes: options.Yes = False,
     by: options.By = "",
     invitees: options.Invitees = None,
@@ -97,7 +97,7 @@ def resend_command(
         raise typer.BadParameter("Name the addresses, or use --role.", param_hint="EMAIL / --role")
     roles = options.parse_roles(role)
     options.require_answer(yes=yes)
-    act = Act(options.find_actor(by), parse_reason(reason), ask=not yes, as_json=as_json)
+    act = ActOptions(options.find_actor(by), parse_reason(reason), ask=not yes, as_json=as_json)
     config = options.load_config(config_file)
     options.warn_about_fence(config)
     config, target = find_webinar(config, name, invitees)
@@ -113,7 +113,7 @@ async def resend(
     target: Target,
     emails: Sequence[str],
     roles: frozenset[Role],
-    act: Act,
+    act: ActOptions,
     stop: asyncio.Event,
 ) -> int:
     """Send the messages again. Returns the exit code; raises what stopped the sending."""
@@ -138,7 +138,7 @@ async def resend(
     return resend_exit_code(results)
 
 
-async def _agree_to_resend(services: Services, prepared: PreparedResend, act: Act) -> bool:
+async def _agree_to_resend(services: Services, prepared: PreparedResend, act: ActOptions) -> bool:
     """Say who gets a message again, and ask. Raises Interrupted on a signal."""
     services.progress.end()
     if not act.ask:
@@ -175,7 +175,7 @@ def replace_command(
     # Before the configuration is read and a lease is taken: most faults here are a forgotten comma.
     cells = _parse_person(with_)
     options.require_answer(yes=yes)
-    act = Act(options.find_actor(by), "", ask=not yes, as_json=as_json)
+    act = ActOptions(options.find_actor(by), "", ask=not yes, as_json=as_json)
     config = options.load_config(config_file)
     options.warn_about_fence(config)
     config, target = find_webinar(config, name, invitees)
@@ -191,7 +191,7 @@ async def replace_person(
     target: Target,
     old: str,
     cells: Sequence[str],
-    act: Act,
+    act: ActOptions,
     stop: asyncio.Event,
 ) -> int:
     """Replace a person by another. Returns the exit code."""

@@ -23,7 +23,7 @@ from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.status import MessageRecord, no_run_yet, read_status
 from onboarding.pipeline.target import find_webinar
 
-Decision = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
+ChangeMessages = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
 """A decision about one webinar's messages. It returns the address keys of the changed ones."""
 
 DOUBT_HELP = """
@@ -171,7 +171,7 @@ def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
 def _decide(
     config_file: Path | None,
     name: str,
-    decision: Decision,
+    decision: ChangeMessages,
     emails: Collection[str] | None,
     by: str,
 ) -> Sequence[str]:

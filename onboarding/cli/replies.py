@@ -27,7 +27,7 @@ from onboarding.inbox.parts import MAX_BYTES
 from onboarding.model.alerts import Alert, AlertKind
 from onboarding.model.answers import WORDS, Answer
 from onboarding.model.deliveries import State
-from onboarding.pipeline.alerts import store_events
+from onboarding.pipeline.alerts import store_alert_events
 from onboarding.pipeline.inbox import InboxNews, InboxReading, note_fault, read_one, read_replies
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import find_target
@@ -115,7 +115,7 @@ async def read_inbox(services: Services, *, quiet: bool) -> InboxEnd:
     if not quiet:
         print_news(services.config, reading)
     alerts = find_news_alerts(services.config, reading)
-    await store_events(services, alerts)
+    await store_alert_events(services, alerts)
     return InboxEnd(EXIT_DONE, alerts)
 
 
@@ -134,7 +134,7 @@ def _take_message(config: Config) -> int:
         async with options.open_command_services(config, stop, quiet=True) as services:
             reading = await read_one(services, content)
             # The mail server reads what is printed, so the producer hears of it from the next run.
-            await store_events(services, find_news_alerts(config, reading))
+            await store_alert_events(services, find_news_alerts(config, reading))
             return reading
 
     try:

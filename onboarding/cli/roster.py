@@ -18,7 +18,7 @@ from onboarding.model.people import Invitee, format_problem
 from onboarding.pipeline.roster_file import find_problems, read_panel, render_roster
 from onboarding.pipeline.target import find_webinar
 
-RosterFile = Annotated[
+NewRoster = Annotated[
     Path | None,
     typer.Option(
         "--output",
@@ -32,7 +32,7 @@ RosterFile = Annotated[
 def roster_command(
     name: options.Name,
     *,
-    output: RosterFile = None,
+    output: NewRoster = None,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Write a roster of the panel that is registered already.

@@ -27,7 +27,7 @@ from onboarding.pipeline.status import ledger_file
 CREDENTIALS = Path("/etc/onboarding")
 """Where root keeps the secrets for the system's units."""
 
-NEEDED = ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")
+NEEDED_VARIABLES = ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")
 ACCOUNT_SECRETS = ("CLIENT_ID", "CLIENT_SECRET", "JWT")
 PASSWORD = "ONBOARDING_SMTP__PASSWORD"  # noqa: S105 -- a variable's name
 
@@ -103,7 +103,7 @@ def _name_secrets(config: Config) -> tuple[str, ...]:
     """Name the secrets that a service needs: those of the secrets folder, else the usual ones."""
     if config.secret_files:
         return tuple(sorted(file.name for file in config.secret_files))
-    plain = [*NEEDED, *([PASSWORD] if config.smtp.username else [])]
+    plain = [*NEEDED_VARIABLES, *([PASSWORD] if config.smtp.username else [])]
     accounts = (name_variables("accounts", name) for name in config.accounts)
     of_accounts = [f"{start}{key}" for start, key in product(accounts, ACCOUNT_SECRETS)]
     of_servers = [

@@ -94,8 +94,8 @@ def send_test_command(
     config, target = find_webinar(config, name, invitees)
     options.warn_about_plaintext(config)
     made = asyncio.run(make_preview(config, target))
-    wanted = _find_entry(target, made, entry) if entry else message_kind.value
-    request = made.requests[_find_person(made, person).row, wanted]
+    wanted = _find_entry_label(target, made, entry) if entry else message_kind.value
+    request = made.requests[_choose_person(made, person).row, wanted]
     trial = TrialMessage(config, target, request, made.protected, recipient)
     raise typer.Exit(send_and_compare(trial, wait) if round_trip else send_once(trial))
 
@@ -151,7 +151,7 @@ def _parse_kind(text: str) -> Kind:
         raise typer.BadParameter(message, param_hint="--kind") from None
 
 
-def _find_entry(target: Target, made: Preview, entry: str) -> str:
+def _find_entry_label(target: Target, made: Preview, entry: str) -> str:
     """Find what the preview calls an entry. Raises ConfigurationError if the schedule lacks it."""
     labels = {label: name for name, label in made.names.items()}
     ids = [known.id for known in target.schedule.entries]
@@ -168,7 +168,7 @@ def _find_entry(target: Target, made: Preview, entry: str) -> str:
     )
 
 
-def _find_person(made: Preview, email: str) -> Invitee:
+def _choose_person(made: Preview, email: str) -> Invitee:
     """Find a person of the preview; without an address the first.
 
     Raises ConfigurationError if the address is not on the roster.

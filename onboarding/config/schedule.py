@@ -19,7 +19,7 @@ from onboarding.model.entries import (
     Anchor,
     Audience,
     Entry,
-    Quiet,
+    QuietHours,
     Recipients,
     Schedule,
     When,
@@ -31,7 +31,7 @@ from onboarding.model.foreign_text import printable
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+ENTRY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 """What the key of an entry, and the name of its template, look like."""
 
 SETTINGS = ("quiet", "send_after")
@@ -88,7 +88,7 @@ def build_schedule(
     )
 
 
-def _read_quiet(values: Mapping[str, Any], faults: _Faults) -> tuple[Quiet | None, bool]:
+def _read_quiet(values: Mapping[str, Any], faults: _Faults) -> tuple[QuietHours | None, bool]:
     """Read the quiet hours. Returns also whether they are understood."""
     written = values.get("quiet") or ""
     if not written:
@@ -144,7 +144,7 @@ def _read_entries(
             continue
         try:
             entries = _parse_key(key, value, folder)
-            _check_templates(entries, folders)
+            _check_entry_templates(entries, folders)
             if folders:
                 _check_attached(entries, folder)
             yield from entries
@@ -174,7 +174,7 @@ def _parse_key(key: str, value: Any, folder: Path) -> list[Entry]:
 
 def _parse_table(key: str, value: Any) -> Mapping[str, Any]:
     """Check the names of a key and of its table; a time or a list of times is a table's `when`."""
-    if not NAME.fullmatch(key):
+    if not ENTRY_NAME.fullmatch(key):
         raise ValueError("A key is of lower-case letters, digits, - and _.")
     # Tables and pages name a message by its entry or its kind, so no entry may look like a kind.
     if key in [*Kind]:
@@ -202,7 +202,7 @@ def _check_attached(entries: Sequence[Entry], folder: Path) -> None:
         raise ValueError(f"{error.message} {error.hint}") from error
 
 
-def _check_templates(entries: Sequence[Entry], folders: Sequence[Path]) -> None:
+def _check_entry_templates(entries: Sequence[Entry], folders: Sequence[Path]) -> None:
     """Refuse an entry whose templates are in none of the folders: no run may stop at it."""
     for name in dict.fromkeys(entry.template for entry in entries if folders):
         # For all roles, or for each of them.
@@ -227,7 +227,7 @@ def _parse_time(key: str, written: object) -> When:
 
 def _parse_template(written: object) -> str:
     name = _as_text(written)
-    if not NAME.fullmatch(name):
+    if not ENTRY_NAME.fullmatch(name):
         raise ValueError(
             f"{printable(name)!r} is no name of a template. Write it without its ending."
         )
@@ -240,7 +240,7 @@ def _parse_recipients(written: object) -> Recipients:
         audiences = {audience.value: audience for audience in Audience}
         if written.lower() in audiences:
             return audiences[written.lower()]
-        if written.lower() not in _ROLES:
+        if written.lower() not in _ROLES_BY_NAME:
             names = (*audiences, *Role)
             raise ValueError(
                 f"{printable(written)!r} are no recipients. Write one of {', '.join(audiences)}, "
@@ -249,11 +249,11 @@ def _parse_recipients(written: object) -> Recipients:
     return frozenset(_parse_role(_as_text(role)) for role in _as_list(written))
 
 
-_ROLES = {role.value.lower(): role for role in Role}
+_ROLES_BY_NAME = {role.value.lower(): role for role in Role}
 
 
 def _parse_role(written: str) -> Role:
-    if role := _ROLES.get(written.lower()):
+    if role := _ROLES_BY_NAME.get(written.lower()):
         return role
     raise ValueError(
         f"{printable(written)!r} is no role. Write {', '.join(Role)}. "

@@ -7,16 +7,16 @@ from onboarding.console.act_forms import LINK, find_form
 from onboarding.console.act_tasks import ActTask
 from onboarding.console.pages import page
 from onboarding.console.questions import Question
-from onboarding.pipeline.proposals.proposal import ActOutcome, Standing
+from onboarding.pipeline.proposals.proposal import ActEnd, ActOutcome
 from onboarding.pipeline.resend import LONGEST_REASON
 
 ANSWER_STATUS = {
-    Standing.DONE: 200,
-    Standing.NOTHING: 200,
-    Standing.NEEDS_A_PERSON: 200,
-    Standing.REFUSED: 409,
-    Standing.HELD: 409,
-    Standing.LATER: 503,
+    ActEnd.DONE: 200,
+    ActEnd.NOTHING: 200,
+    ActEnd.NEEDS_A_PERSON: 200,
+    ActEnd.REFUSED: 409,
+    ActEnd.HELD: 409,
+    ActEnd.LATER: 503,
 }
 """The status of an answer: for programs, and so that a browser's history shows what failed."""
 
@@ -50,7 +50,7 @@ def show_at_work(request: Request, kind: str, task: ActTask, back: str) -> Respo
 def show_outcome(request: Request, kind: str, outcome: ActOutcome, back: str) -> Response:
     """Say what came of an act."""
     return _show(
-        request, kind, ANSWER_STATUS[outcome.standing], task=None, outcome=outcome, back=back
+        request, kind, ANSWER_STATUS[outcome.ending], task=None, outcome=outcome, back=back
     )
 
 

@@ -18,9 +18,9 @@ from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.proposals.approve import Approve
 from onboarding.pipeline.proposals.proposal import (
     Act,
+    ActEnd,
     ActOutcome,
     Proposal,
-    Standing,
     find_outcome,
 )
 from onboarding.pipeline.services import Services, open_act_services
@@ -32,7 +32,7 @@ MOST_PROPOSALS = 16
 """Questions that are worked out at once: each may wait for RingCentral."""
 
 CRASHED = ActOutcome(
-    Standing.NEEDS_A_PERSON,
+    ActEnd.NEEDS_A_PERSON,
     "An error in this program itself.",
     hint="Nothing is lost: ask again. If it happens again, tell who runs this console.",
 )
@@ -202,7 +202,7 @@ def describe_other(task: ActTask) -> ActOutcome:
     """Refuse because of an act of this console, in the words for another run."""
     since = format_machine_time(task.began_at)
     return ActOutcome(
-        Standing.HELD,
+        ActEnd.HELD,
         f"{task.by} is at work on {task.webinar} since {since}, from this console: {task.title}.",
         hint="Nothing was done. Ask again when that has ended.",
     )

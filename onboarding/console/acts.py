@@ -26,9 +26,9 @@ from onboarding.pipeline.proposals.approve import Approve
 from onboarding.pipeline.proposals.copy_link import CopyLink
 from onboarding.pipeline.proposals.proposal import (
     Act,
+    ActEnd,
     ActOutcome,
     Proposal,
-    Standing,
     find_outcome,
 )
 from onboarding.pipeline.services import Services, open_act_services
@@ -100,7 +100,7 @@ async def give_link(request: Request) -> Response:
     """Answer with a join link and nothing else, once for each question."""
     question = _find_question(request, (await read_form(request)).get("token", ""))
     if question is None or not isinstance(question.act, CopyLink) or question.is_answered:
-        refusal = ActOutcome(Standing.REFUSED, NOT_OPEN, hint=ASK_ONCE_MORE)
+        refusal = ActOutcome(ActEnd.REFUSED, NOT_OPEN, hint=ASK_ONCE_MORE)
         return _refuse_link(request, refusal, find_back(request.path_params["webinar"], {}))
     # Before the call: a second click must not make a second one.
     question.is_answered = True
@@ -185,5 +185,5 @@ def _refuse_link(request: Request, outcome: ActOutcome, back: str) -> Response:
     """Say why there is no link: as text to the script, which asked for text, else as a page."""
     if wants_text(request):
         text = " ".join(filter(None, (outcome.sentence, outcome.hint)))
-        return PlainTextResponse(text, ANSWER_STATUS[outcome.standing])
+        return PlainTextResponse(text, ANSWER_STATUS[outcome.ending])
     return show_outcome(request, LINK, outcome, back)

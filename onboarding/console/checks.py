@@ -20,7 +20,7 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not l
 
 def check_settings(config: Config) -> None:
     """Check that the settings fit together. Raises ConfigurationError with all that is wrong."""
-    problems = [*_find_problems(config.console), *_find_user_problems(config)]
+    problems = [*_find_console_problems(config.console), *_find_user_problems(config)]
     # All at once: a person who sets up the console should not have to start it five times.
     if problems:
         lines = "\n".join(f"{config.file}: {problem}" for problem in problems)
@@ -36,7 +36,7 @@ def is_loopback_host(host: str) -> bool:
         return host == "localhost"
 
 
-def _find_problems(settings: ConsoleSettings) -> Iterator[str]:
+def _find_console_problems(settings: ConsoleSettings) -> Iterator[str]:
     """Say what does not fit together in `[console]` itself."""
     host, url = settings.host, settings.public_url
     has_certificate, has_key = bool(settings.tls_certificate), bool(settings.tls_key)

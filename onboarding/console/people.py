@@ -131,11 +131,11 @@ def make_row(
         label,
         "attention" if warnings or troubled else tone,
         message,
-        _list_remarks(warnings, message, person.note),
+        _list_person_remarks(warnings, message, person.note),
     )
 
 
-def _list_remarks(
+def _list_person_remarks(
     warnings: Iterable[str], message: ReportedMessage | None, note: str
 ) -> tuple[str, ...]:
     # What a server says to a message that it took helps no reader of this page.

@@ -69,14 +69,14 @@ def _view_copy(found: PersonView, copy: KeptCopy) -> MessageView:
     path = f"/webinars/{found.webinar.target.name}/people/{found.code}"
     return view_message(
         name=found.person.name,
-        fields=[*_list_fields(copy)],
+        fields=[*_list_copy_fields(copy)],
         address=f"{path}/messages/{copy.record.delivery.id}",
         texts=ShownTexts(copy.text, copy.html, copy.calendar),
         time_zone=_time_zone(found),
     )
 
 
-def _list_fields(copy: KeptCopy) -> Iterator[tuple[str, str]]:
+def _list_copy_fields(copy: KeptCopy) -> Iterator[tuple[str, str]]:
     """List the fields that a person knows, and the files that travelled with the message."""
     for name, value in read_fields(copy).items():
         yield name, printable(value)

@@ -19,7 +19,7 @@ from onboarding.console.log_in import identify_viewer
 HEARTBEAT_SECONDS = 15.0
 """A comment so often, without news: a proxy ends a connection that is silent for a minute."""
 
-HEARTBEAT = ": still here\n\n"
+KEEP_ALIVE = ": still here\n\n"
 END = "event: end\ndata: \n\n"
 
 
@@ -64,7 +64,7 @@ async def _follow_events(request: Request, events: AsyncGenerator[str, None]) ->
             # Asked each time: a log-in that has ended meanwhile sees nothing more.
             if stopped.done() or identify_viewer(request) != find_viewer(request):
                 break
-            event = following.result() if following.done() else HEARTBEAT
+            event = following.result() if following.done() else KEEP_ALIVE
             if event is None:
                 break
             yield event

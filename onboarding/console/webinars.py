@@ -46,7 +46,7 @@ async def show_webinars(request: Request) -> Response:
         query=query,
         parts=parts,
         version=find_version(parts),
-        address=write_query(_write_fields(query)),
+        address=write_query(_write_query(query)),
     )
 
 
@@ -62,7 +62,7 @@ def read_query(fields: Mapping[str, str]) -> OverviewQuery:
     return OverviewQuery(read_words(fields), chosen, read_page_number(fields))
 
 
-def _write_fields(query: OverviewQuery) -> dict[str, object]:
+def _write_query(query: OverviewQuery) -> dict[str, object]:
     return {"q": query.words, "show": query.show, "page": query.page}
 
 

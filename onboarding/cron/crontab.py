@@ -6,7 +6,7 @@ line stays as it is.
 
 from onboarding.cron.program import MINUTES, Program, quote_for_cron
 
-_MARK = "# webinar-onboarding: "
+_LINE_MARK = "# webinar-onboarding: "
 _STARTS_ALL = {"run", "--all"}
 
 
@@ -16,7 +16,7 @@ def render_line(program: Program) -> str:
 
 
 def _render_mark(program: Program) -> str:
-    return f"{_MARK}{program.config}"
+    return f"{_LINE_MARK}{program.config}"
 
 
 def add_line(crontab: str, program: Program) -> str:
@@ -44,5 +44,5 @@ def find_others(crontab: str) -> list[str]:
     return [
         line
         for previous, line in zip(before, lines, strict=False)
-        if _starts_all(line) and not previous.startswith(_MARK)
+        if _starts_all(line) and not previous.startswith(_LINE_MARK)
     ]

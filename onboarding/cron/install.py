@@ -68,7 +68,7 @@ def start_timer() -> str:
     for words in (["daemon-reload"], ["enable", "--now", TIMER]):
         ended = _call(["systemctl", "--user", *words])
         if ended.returncode:
-            return _describe(ended)
+            return _describe_program_failure(ended)
     return ""
 
 
@@ -107,12 +107,12 @@ def _call(words: list[str], content: str = "") -> subprocess.CompletedProcess[st
 
 
 def _call_error(what: str, ended: subprocess.CompletedProcess[str]) -> ConfigurationError:
-    said = _describe(ended)
+    said = _describe_program_failure(ended)
     return ConfigurationError(
         f"`{what}` says: {said}", hint="Leave --install out: the line is then printed."
     )
 
 
-def _describe(ended: subprocess.CompletedProcess[str]) -> str:
+def _describe_program_failure(ended: subprocess.CompletedProcess[str]) -> str:
     """Say in one line what a program has said of its failure."""
     return clean(ended.stderr) or f"exit code {ended.returncode}"

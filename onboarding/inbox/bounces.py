@@ -186,16 +186,16 @@ def _gather_clues(message: MimePart, blocks: Sequence[MimePart], block: MimePart
         for name in ("Original-Recipient", "Final-Recipient")
         for value in read_header_fields(block, name)
     ]
-    queue_ids = _read_all(blocks, "X-Postfix-Queue-ID")
+    queue_ids = _read_all_fields(blocks, "X-Postfix-Queue-ID")
     return replace(
         found,
-        envelope_ids=_limit(_read_all(blocks, "Original-Envelope-Id")),
+        envelope_ids=_limit(_read_all_fields(blocks, "Original-Envelope-Id")),
         queue_ids=_limit([*queue_ids, *found.queue_ids]),
         recipients=_limit([*recipients, *found.recipients]),
     )
 
 
-def _read_all(blocks: Sequence[MimePart], name: str) -> list[str]:
+def _read_all_fields(blocks: Sequence[MimePart], name: str) -> list[str]:
     return list(chain.from_iterable(read_header_fields(block, name) for block in blocks))
 
 

@@ -17,8 +17,8 @@ from typing import BinaryIO
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import check_file
 from onboarding.inbox.mailboxes import (
-    BATCH,
     FIRST_SPAN,
+    MESSAGES_AT_ONCE,
     MOST,
     MessageBatch,
     Position,
@@ -53,8 +53,8 @@ class Maildir:
         since = position.last - OVERLAP if position else oldest
         # The oldest of them without a list of all: the folder may hold a million.
         found = heapq.nsmallest(MOST, (file for file in self._list_files() if file[0] > since))
-        for start in range(0, len(found), BATCH):
-            chosen = found[start : start + BATCH]
+        for start in range(0, len(found), MESSAGES_AT_ONCE):
+            chosen = found[start : start + MESSAGES_AT_ONCE]
             read = [self._read_file(name) for _, name in chosen]
             messages = [message for message in read if message]
             yield MessageBatch(
@@ -168,7 +168,7 @@ class Mbox:
         batch: list[StoredMessage] = []
         for count, (content, end) in enumerate(split_mbox(file, self._limit), 1):
             batch.append(StoredMessage(str(end), content))
-            if len(batch) == BATCH or count == MOST:
+            if len(batch) == MESSAGES_AT_ONCE or count == MOST:
                 yield MessageBatch(batch, Position(validity, end))
                 batch = []
             if count == MOST:

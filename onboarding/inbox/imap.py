@@ -21,8 +21,8 @@ from imap_tools.utils import encode_folder
 
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
 from onboarding.inbox.mailboxes import (
-    BATCH,
     FIRST_SPAN,
+    MESSAGES_AT_ONCE,
     MOST,
     MessageBatch,
     Position,
@@ -116,8 +116,8 @@ class ImapFolder:
             yield MessageBatch((), Position(validity, last))
 
     def _read_uids(self, uids: Sequence[int], validity: int) -> Iterator[MessageBatch]:
-        for start in range(0, len(uids), BATCH):
-            chosen = uids[start : start + BATCH]
+        for start in range(0, len(uids), MESSAGES_AT_ONCE):
+            chosen = uids[start : start + MESSAGES_AT_ONCE]
             yield MessageBatch(self._fetch(chosen), Position(validity, chosen[-1]))
 
     def find_message(self, message_id: str) -> bool:
@@ -126,7 +126,7 @@ class ImapFolder:
             return False
         found = self._command("SEARCH", f'HEADER Message-ID "{message_id}"')
         # The server finds parts of it too (RFC 9051 6.4.4), so each is looked at.
-        for uid in _parse_uids(found)[:BATCH]:
+        for uid in _parse_uids(found)[:MESSAGES_AT_ONCE]:
             header = self._command("FETCH", str(uid), "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
             for _, content in _list_literals(header):
                 if message_id in read_message_ids(parse_incoming(content), "Message-ID"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-BATCH = 25
+MESSAGES_AT_ONCE = 25
 """Messages in memory at a time, each of at most `parts.MAX_BYTES`."""
 
 MOST = 2000

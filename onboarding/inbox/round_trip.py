@@ -105,7 +105,7 @@ def _describe_loss(name: str, foreign: Sequence[str], *, is_all: bool) -> CheckR
 
 def _list_links(message: MimePart, kind: str) -> list[str]:
     texts = [
-        read_part_text(part, _count_bytes(part))
+        read_part_text(part, _count_encoded_bytes(part))
         for part in list_parts(message)
         if part.get_content_type() == kind and not part.get_filename()
     ]
@@ -114,7 +114,7 @@ def _list_links(message: MimePart, kind: str) -> list[str]:
     return [link.rstrip(".,;:)") for text in plain for link in _WRITTEN_LINK.findall(text)]
 
 
-def _count_bytes(part: MimePart) -> int:
+def _count_encoded_bytes(part: MimePart) -> int:
     return len(str(part.get_payload()))
 
 
@@ -177,7 +177,7 @@ ENTRY_FIELDS = ("METHOD", "UID", "SEQUENCE", "DTSTART", "DTEND", "LOCATION")
 def _summarize_entry(part: MimePart) -> tuple[str, ...]:
     """The fields of an entry, as text; empty for what is none."""
     try:
-        calendar = Calendar.from_ical(read_part_text(part, _count_bytes(part)))
+        calendar = Calendar.from_ical(read_part_text(part, _count_encoded_bytes(part)))
         if calendar.name != "VCALENDAR":
             return ()
         event = calendar.walk("VEVENT")[0]

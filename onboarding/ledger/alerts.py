@@ -9,7 +9,7 @@ from onboarding.ledger import sql
 from onboarding.ledger.schema import alerts
 from onboarding.model.alerts import Alert, AlertKind
 
-KEPT = timedelta(days=90)
+ALERTS_KEPT_FOR = timedelta(days=90)
 """How long the ledger remembers what it told."""
 
 FAULT = ""
@@ -55,22 +55,22 @@ def store_events(
     """Store the events among these that are new."""
     for alert in found:
         if alert.is_event:
-            row = sql.insert(alerts).values(_make_row(channel, alert, now))
+            row = sql.insert(alerts).values(_build_alert_row(channel, alert, now))
             connection.execute(row.on_conflict_do_nothing())
 
 
-def record_told(
+def record_told_alerts(
     connection: sa.Connection, channel: str, told: Sequence[Alert], now: datetime
 ) -> None:
     """Record that these were told, and forget what was told long ago."""
     for alert in told:
-        row = sql.insert(alerts).values({**_make_row(channel, alert, now), "told_at": now})
+        row = sql.insert(alerts).values({**_build_alert_row(channel, alert, now), "told_at": now})
         keys = ["channel", "thing"]
         connection.execute(row.on_conflict_do_update(index_elements=keys, set_={"told_at": now}))
-    connection.execute(alerts.delete().where(alerts.c.told_at < now - KEPT))
+    connection.execute(alerts.delete().where(alerts.c.told_at < now - ALERTS_KEPT_FOR))
 
 
-def store_fault(connection: sa.Connection, channel: str, fault: str, now: datetime) -> bool:
+def store_channel_fault(connection: sa.Connection, channel: str, fault: str, now: datetime) -> bool:
     """Store why a channel can't be used; empty if it can. Returns whether that is news."""
     here = (alerts.c.channel == channel, alerts.c.thing == FAULT)
     known = connection.execute(sa.select(alerts.c.detail).where(*here)).scalar() or ""
@@ -82,7 +82,7 @@ def store_fault(connection: sa.Connection, channel: str, fault: str, now: dateti
     return True
 
 
-def _make_row(channel: str, alert: Alert, now: datetime) -> dict[str, object]:
+def _build_alert_row(channel: str, alert: Alert, now: datetime) -> dict[str, object]:
     return {
         "channel": channel,
         "thing": alert.thing,

@@ -15,7 +15,7 @@ from pathlib import Path
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger.errors import as_read_error, result_code
 
-KEPT = 3
+BACKUPS_KEPT = 3
 """How many copies from before migrations are kept, the newest ones."""
 
 ENDING = ".backup"
@@ -36,7 +36,7 @@ def back_up_before(path: Path, revision: str) -> Path:
         raise _backup_error(path, target, error) from None
     # Only now that the new copy is whole: a full disk must cost none of the older ones.
     made = sorted(path.parent.glob(f"{_escape(path.name)}.before-*{ENDING}"), key=_age)
-    for old in made[:-KEPT]:
+    for old in made[:-BACKUPS_KEPT]:
         old.unlink(missing_ok=True)
     return target
 

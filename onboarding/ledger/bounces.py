@@ -98,7 +98,7 @@ def find_reported(
         (message_ids, deliveries.c.message_id.in_(message_ids)),
         (queues, deliveries.c.queue_id.in_(queues) & _is_addressed_to(recipients)),
     )
-    found = (_find_latest(connection, condition) for values, condition in ways if values)
+    found = (_find_latest_delivery(connection, condition) for values, condition in ways if values)
     return next((delivery for delivery in found if delivery), None)
 
 
@@ -107,7 +107,7 @@ def _is_addressed_to(recipients: Collection[str]) -> sa.ColumnElement[bool]:
     return deliveries.c.key.in_(keys) | deliveries.c.rehearsal_to.in_(recipients)
 
 
-def _find_latest(
+def _find_latest_delivery(
     connection: sa.Connection, condition: sa.ColumnElement[bool]
 ) -> ReportedDelivery | None:
     """Find the latest delivery that matches: a queue id may come again for the same person."""

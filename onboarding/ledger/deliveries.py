@@ -30,7 +30,7 @@ MAILED_BY_RINGCENTRAL = "RingCentral has mailed the reader itself"
 TELLS_FACTS = deliveries.c.entry == ""
 """Match the messages that tell facts: scheduled ones name an entry, and only they."""
 
-TOO_LATE = "too late: its use was over before it could be sent"
+USE_IS_OVER = "too late: its use was over before it could be sent"
 """Why a message has expired."""
 
 
@@ -60,8 +60,8 @@ def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> in
         deliveries.c.state == State.QUEUED,
         deliveries.c.expires_at <= now,
     )
-    scheduled = move(connection, (*overdue, ~TELLS_FACTS), State.SUPERSEDED, TOO_LATE, now)
-    expired = move(connection, (*overdue, TELLS_FACTS), State.EXPIRED, TOO_LATE, now)
+    scheduled = move(connection, (*overdue, ~TELLS_FACTS), State.SUPERSEDED, USE_IS_OVER, now)
+    expired = move(connection, (*overdue, TELLS_FACTS), State.EXPIRED, USE_IS_OVER, now)
     return len(scheduled) + len(expired)
 
 

@@ -28,7 +28,7 @@ def store_position(
     _store_values(connection, mailbox, {"validity": validity, "last": last, "at": now})
 
 
-def store_fault(connection: sa.Connection, mailbox: str, fault: str, now: datetime) -> bool:
+def store_mailbox_fault(connection: sa.Connection, mailbox: str, fault: str, now: datetime) -> bool:
     """Store why a mailbox can't be read; empty if it can. Returns whether that is news."""
     # Of two processes that find a fault, one tells it.
     sql.lock(connection, f"mailbox {mailbox}")

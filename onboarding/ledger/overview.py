@@ -55,7 +55,7 @@ class ProblemPlace(NamedTuple):
     email: str
 
 
-def list_sessions(connection: sa.Connection) -> Sequence[StoredSession]:
+def list_stored_sessions(connection: sa.Connection) -> Sequence[StoredSession]:
     """List the sessions of all accounts that had a run, in the order of their starts."""
     had_run = sa.select(sessions).where(sessions.c.run_at.is_not(None))
     rows = connection.execute(had_run.order_by(sessions.c.start, sessions.c.id)).mappings()

@@ -25,7 +25,7 @@ from onboarding.ledger.postgresql import MIGRATION_LOCK, PostgresqlServer, check
 from onboarding.ledger.schema import deliveries, metadata, uid_seeds, versions
 from onboarding.ledger.sqlite import SqliteFile
 
-BATCH = 1000
+ROWS_AT_ONCE = 1000
 """Rows that are read and written at once."""
 
 MADE_BY_MIGRATION = frozenset({versions.name, uid_seeds.name})
@@ -92,9 +92,9 @@ def _copy_tables(source: sa.Connection, target: sa.Connection) -> Mapping[str, i
         if table is versions:
             continue
         rows = _read_rows(source, table)
-        while batch := list(islice(rows, BATCH)):
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
             target.execute(table.insert(), batch)
-        before, after = (_find_digest(connection, table) for connection in (source, target))
+        before, after = (_compute_digest(connection, table) for connection in (source, target))
         if before != after:
             # A bug, or a value that PostgreSQL keeps otherwise: the transaction is rolled back.
             raise ConfigurationError(
@@ -113,11 +113,11 @@ def _set_trigger(target: sa.Connection, action: str) -> None:
 
 
 def _read_rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
-    found = connection.execute(sa.select(table).execution_options(yield_per=BATCH))
+    found = connection.execute(sa.select(table).execution_options(yield_per=ROWS_AT_ONCE))
     return (dict(row) for row in found.mappings())
 
 
-def _find_digest(connection: sa.Connection, table: sa.Table) -> TableDigest:
+def _compute_digest(connection: sa.Connection, table: sa.Table) -> TableDigest:
     count = total = 0
     for row in _read_rows(connection, table):
         count += 1

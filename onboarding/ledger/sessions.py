@@ -110,7 +110,7 @@ def store_run_start(
     _update_run(connection, session, heavy_calls, now)
 
 
-def finish_run(
+def record_run_end(
     connection: sa.Connection,
     session: int,
     found: Collection[Problem],

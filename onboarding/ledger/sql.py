@@ -59,7 +59,7 @@ class _Words(NamedTuple):
     """Gives the size in bytes."""
 
 
-_WORDS: Mapping[str, _Words] = {
+_DIALECT_WORDS: Mapping[str, _Words] = {
     "sqlite": _Words(
         # IMMEDIATE: a guarded write must read and write under one lock, or two processes could both
         # pass its guard.
@@ -106,12 +106,12 @@ def driver(connection: sa.Connection) -> Driver:
 
 def mark(dialect: Dialect) -> str:
     """Get what stands for a parameter in a statement that the driver executes itself."""
-    return _WORDS[dialect.name].mark
+    return _DIALECT_WORDS[dialect.name].mark
 
 
 def begin(connection: sa.Connection) -> None:
     """Begin a transaction that may write."""
-    driver(connection).execute(_WORDS[connection.dialect.name].begin)
+    driver(connection).execute(_DIALECT_WORDS[connection.dialect.name].begin)
 
 
 def lock(connection: sa.Connection, name: str) -> None:
@@ -120,7 +120,7 @@ def lock(connection: sa.Connection, name: str) -> None:
     Call it before a value is read of which the next write depends, where no guard in that write
     would notice that another process has changed it.
     """
-    if statement := _WORDS[connection.dialect.name].lock:
+    if statement := _DIALECT_WORDS[connection.dialect.name].lock:
         connection.exec_driver_sql(statement, (name,))
 
 
@@ -129,19 +129,19 @@ def lock_table(connection: sa.Connection, table: sa.Table) -> None:
 
     Call it before what decides about rows that others may just be adding.
     """
-    if statement := _WORDS[connection.dialect.name].lock_table:
+    if statement := _DIALECT_WORDS[connection.dialect.name].lock_table:
         connection.exec_driver_sql(statement.format(table.name))
 
 
-def list_names(connection: sa.Connection) -> frozenset[str]:
+def list_schema_names(connection: sa.Connection) -> frozenset[str]:
     """List the names of all tables, indexes and triggers."""
-    found = connection.exec_driver_sql(_WORDS[connection.dialect.name].names)
+    found = connection.exec_driver_sql(_DIALECT_WORDS[connection.dialect.name].names)
     return frozenset(found.scalars())
 
 
 def measure_size(connection: sa.Connection) -> int:
     """Measure the whole database, in bytes."""
-    found = connection.exec_driver_sql(_WORDS[connection.dialect.name].size)
+    found = connection.exec_driver_sql(_DIALECT_WORDS[connection.dialect.name].size)
     return int(found.scalar_one())
 
 
@@ -154,7 +154,7 @@ def integrity_error(connection: sa.Connection) -> type[Exception]:
 @contextmanager
 def transaction(connection: sa.Connection) -> Iterator[None]:
     """Let several statements of an `autocommit` function be one transaction, if none is open."""
-    is_open = _WORDS[connection.dialect.name].is_in_transaction
+    is_open = _DIALECT_WORDS[connection.dialect.name].is_in_transaction
     if is_open(driver(connection)):
         yield
         return

@@ -26,7 +26,7 @@ from onboarding.model.kinds import RULES
 
 PRODUCT = "-//webinar-onboarding//letters//EN"
 PERSONAL = ("UID", "SEQUENCE", "DTSTAMP", "DESCRIPTION", "LOCATION", "URL", "ATTENDEE")
-_MARK = "x-personal"
+_PLACEHOLDER = "x-personal"
 
 CANCEL = "CANCEL"
 """The METHOD that takes an entry out of its reader's calendar (RFC 5546 3.2.5)."""
@@ -164,7 +164,7 @@ def _build_frame(occasion: Occasion) -> tuple[str, ...]:
     calendar.add_component(_build_event(occasion))
     event, alarm, rest = calendar.to_ical().decode().partition("BEGIN:VALARM\r\n")
     # A mark is far shorter than a folded line, so each is found as a line of its own.
-    marked = {f"{name}:{_MARK}\r\n": name for name in PERSONAL}
+    marked = {f"{name}:{_PLACEHOLDER}\r\n": name for name in PERSONAL}
     # Not in the alarm: its DESCRIPTION is the title, which may be any words.
     return (*(marked.get(line, line) for line in event.splitlines(keepends=True)), alarm + rest)
 
@@ -180,7 +180,7 @@ def _build_event(occasion: Occasion) -> Event:
     organizer.params["CN"] = vText(occasion.organizer_name)
     event.add("organizer", organizer)
     for name in PERSONAL:
-        event[name] = vText(_MARK)
+        event[name] = vText(_PLACEHOLDER)
     # What is cancelled reminds no one (RFC 5546 3.2.5 admits no alarm).
     if occasion.method != CANCEL:
         event.add_component(_build_alarm(occasion))

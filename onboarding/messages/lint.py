@@ -22,7 +22,7 @@ from onboarding.messages.compiler.template import (
     Environments,
     Template,
     compile_template,
-    list_names,
+    list_template_names,
 )
 from onboarding.messages.load import find_sample_fault, list_samples
 from onboarding.messages.logo import logo_of
@@ -72,7 +72,7 @@ def lint_templates(
     if unusable:
         return tuple(_as_warning("templates", error) for error in unusable)
     scheduled = tuple(dict.fromkeys([*OUR_SCHEDULED, *(entry.template for entry in entries)]))
-    names = list_names(searched, (*KINDS, *scheduled, CALENDAR))
+    names = list_template_names(searched, (*KINDS, *scheduled, CALENDAR))
     templates, not_compiled = _compile_all(names, searched, brand.language)
     warnings = [
         *_check_colours(brand.colours),

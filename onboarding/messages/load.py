@@ -15,7 +15,7 @@ from onboarding.messages.compiler.template import (
     Environments,
     Template,
     compile_template,
-    list_names,
+    list_template_names,
 )
 from onboarding.messages.composer import Composer
 from onboarding.messages.logo import Picture, logo_of
@@ -50,7 +50,7 @@ def load_template_set(
     if stray := next(searched.strays(), None):
         raise stray
     logo = logo_of(brand)
-    templates = _compile_all(searched, brand, logo, (*KINDS, *scheduled))
+    templates = _compile_wanted(searched, brand, logo, (*KINDS, *scheduled))
     if pasted := next(find_pasted_links(searched), ""):
         raise ConfigurationError(
             pasted, hint="Write {{ join_link }}: each person has a link of their own."
@@ -62,11 +62,11 @@ def load_template_set(
     return template_set
 
 
-def _compile_all(
+def _compile_wanted(
     folders: Folders, brand: BrandSettings, logo: Picture | None, wanted: Sequence[str]
 ) -> Mapping[str, Template]:
     environments = Environments.over(folders, make_brand_context(brand, logo))
-    found = list_names(folders, (*wanted, CALENDAR))
+    found = list_template_names(folders, (*wanted, CALENDAR))
     assert_complete(frozenset(found), folders, wanted)
     return {name: compile_template(name, folders, environments, brand.language) for name in found}
 

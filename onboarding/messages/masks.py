@@ -104,12 +104,14 @@ def _link_parts(link: str) -> tuple[bytes, ...]:
     octets = link.encode("utf-8", "replace")
     if b"%" in octets:
         octets = normalize(octets)
-    words = octets.partition(b"://")[2].partition(b"/")[2].translate(_WORDS, b"._~-").split()
+    words = octets.partition(b"://")[2].partition(b"/")[2].translate(_LOWER_WORDS, b"._~-").split()
     return tuple([word for word in words if len(word) >= LINK_PART])
 
 
 _IS_SIMPLE = re.compile(r"[\w:/.?=~ -]*", re.ASCII)
-_WORDS = bytes(_LOWER[octet] if bytes([octet]).isalnum() else ord(" ") for octet in range(256))
+_LOWER_WORDS = bytes(
+    _LOWER[octet] if bytes([octet]).isalnum() else ord(" ") for octet in range(256)
+)
 """Letters and digits in lower case; all else is between words."""
 
 _ANY_TAG = re.compile(r"<[^<>]*>")

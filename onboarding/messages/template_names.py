@@ -1,7 +1,7 @@
 """Names of templates: which ones there have to be, and which of them a person gets.
 
 Of invitation.cohost.de, invitation.cohost, invitation.de and invitation, it is the most special one
-that fits. Knows names only: `list_names` of `template` looks into the folders.
+that fits. Knows names only: `list_template_names` of `template` looks into the folders.
 """
 
 from collections.abc import Sequence

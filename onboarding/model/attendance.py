@@ -44,7 +44,7 @@ class PersonAttendance:
     wrong_door: bool = False
 
 
-UNKNOWN = PersonAttendance(Attendance.UNKNOWN)
+UNKNOWN_ATTENDANCE = PersonAttendance(Attendance.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def match_participants(
             role = participant.original_role
             unmatched |= {role} if role else {*Role}
     return {
-        key: UNKNOWN if record.role in unmatched else _describe(joined.get(key, ()))
+        key: UNKNOWN_ATTENDANCE if record.role in unmatched else _sum_up_joins(joined.get(key, ()))
         for key, record in registrations.items()
     }
 
@@ -116,7 +116,7 @@ def _find_key(participant: Participant, registrations: Mapping[str, Registration
     return None
 
 
-def _describe(parts: Iterable[Participant]) -> PersonAttendance:
+def _sum_up_joins(parts: Iterable[Participant]) -> PersonAttendance:
     """Sum up a person's ways in: the earliest time, and whether none was the panel's door."""
     found = list(parts)
     if not found:

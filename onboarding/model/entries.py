@@ -17,7 +17,7 @@ from onboarding.model.people import Role
 from onboarding.model.sessions import END_GRACE, Session
 from onboarding.model.time_zones import zone_named
 
-LONGEST = timedelta(days=366)
+MOST_DISTANT = timedelta(days=366)
 """No entry is farther from the session: more is a typing error."""
 
 EARLIEST_ATTENDANCE = timedelta(minutes=-15)
@@ -94,8 +94,8 @@ def parse_when(written: str) -> When:
         )
     anchor, sign, count, unit, hour, minute = found.groups()
     size = int(count) * _UNITS[unit.lower()]
-    if size > LONGEST:
-        raise ValueError(f"{written!r} is more than {LONGEST.days} days from the session.")
+    if size > MOST_DISTANT:
+        raise ValueError(f"{written!r} is more than {MOST_DISTANT.days} days from the session.")
     if hour and unit.lower() != "d":
         raise ValueError(
             f"{written!r} has a clock time without days. Write -1d {hour}:{minute}, "
@@ -176,7 +176,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class QuietHours:
     """Hours in which no entry leaves, by the reader's clock: from `begin` to before `end`."""
 
     begin: time
@@ -198,12 +198,12 @@ class Quiet:
         return None
 
 
-def parse_quiet(written: str) -> Quiet:
+def parse_quiet(written: str) -> QuietHours:
     """Read quiet hours as `21:00-08:00`. Raises ValueError, in words, for anything else."""
     begin, _, end = written.replace("\u2013", "-").partition("-")
     if not (begin.strip() and end.strip()):
         raise ValueError(f"{written!r} has no begin or no end. Write it as 21:00-08:00.")
-    quiet = Quiet(parse_clock(begin), parse_clock(end))
+    quiet = QuietHours(parse_clock(begin), parse_clock(end))
     if quiet.begin == quiet.end:
         raise ValueError(f"{written!r} begins and ends at the same time. Write it as 21:00-08:00.")
     return quiet
@@ -219,7 +219,7 @@ class Schedule:
     """
 
     entries: tuple[Entry, ...] = ()
-    quiet: Quiet | None = None
+    quiet: QuietHours | None = None
     send_after: When | datetime | None = None
     faults: tuple[str, ...] = ()
 
@@ -264,8 +264,8 @@ def find_send_after(schedule: Schedule, session: Session) -> datetime | None:
 
 # Asked for each person, and a panel has few zones: `run --all` asks for all webinars at each run.
 @lru_cache(maxsize=1024)
-def due_at(
-    entry: Entry, session: Session, zone: str, quiet: Quiet | None, now: datetime
+def find_due_time(
+    entry: Entry, session: Session, zone: str, quiet: QuietHours | None, now: datetime
 ) -> datetime:
     """Find when an entry is due for a reader in this zone (UTC), quiet hours heeded.
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from onboarding.model.known_secrets import NONE, Place, Secrets
 
-LONGEST = 1000
+LONGEST_TEXT = 1000
 """Characters that are kept of what a server says: it is stored and shown for every person."""
 
 LOOKED_AT = 8
@@ -90,7 +90,7 @@ TIMES_ENCODED = 3
 """How often text may have been encoded, one encoding over another: `%` itself becomes `%25`."""
 
 
-def printable(text: str, limit: int = LONGEST) -> str:
+def printable(text: str, limit: int = LONGEST_TEXT) -> str:
     """Make one line of a text, safe to print, with at most `limit` characters.
 
     Control, bidirectional and format characters go, and a flood of combining marks. White space,
@@ -113,7 +113,7 @@ def visible(text: str) -> str:
     return _limit_marks(shown)
 
 
-def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
+def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST_TEXT) -> str:
     """Make a text printable, and take out what may be a secret.
 
     A URL, with a scheme or without, becomes `(link to HOST)`. What the run knows as a secret,
@@ -146,7 +146,7 @@ def oauth_error(text: str) -> str:
 def _is_harmless(text: str) -> bool:
     """Tell quickly that a text holds no link and nothing encoded. Cached: most replies repeat."""
     return (
-        len(text) <= LONGEST
+        len(text) <= LONGEST_TEXT
         and text.isascii()
         and text.isprintable()
         and not _DOUBTFUL.search(text)

@@ -48,7 +48,7 @@ from onboarding.pipeline.status import find_seen_session
 from onboarding.smtp.transaction import EnvelopeAccepted
 from onboarding.web.client import NoAnswer, WebClient
 
-LONGEST_WAIT = 10.0
+WEBHOOK_TIMEOUT = 10.0
 """Seconds for a webhook: cron's next run must not wait for a chat that is slow."""
 
 LOG_IN_NOTICE = timedelta(days=14)
@@ -75,7 +75,7 @@ async def find_alerts(services: Services, ends: Sequence[WebinarEnd]) -> list[Al
             continue
         # By the account of its own: the same ids may be those of another company, too.
         found += await _find_states(services.of_company(end.target.company), end)
-        found += _find_problems(end, services.config)
+        found += _list_problem_alerts(end, services.config)
     return found
 
 
@@ -108,7 +108,7 @@ async def _find_states(services: Services, end: WebinarEnd) -> list[Alert]:
     ]
 
 
-def _find_problems(end: WebinarEnd, config: Config) -> Iterator[Alert]:
+def _list_problem_alerts(end: WebinarEnd, config: Config) -> Iterator[Alert]:
     name = end.target.name
     for problem in end.result.problems if end.result else ():
         kind = AlertKind.NOT_APPROVED if problem.waits_for_approval else AlertKind.PROBLEM
@@ -153,7 +153,7 @@ def find_jwt_end(token: str) -> datetime | None:
         return None
 
 
-async def store_events(services: Services, events: Sequence[Alert]) -> None:
+async def store_alert_events(services: Services, events: Sequence[Alert]) -> None:
     """Store what has happened, so that it is told even if this process ends before."""
     for channel in _choose_channels(services.config):
         await services.ledger.run(alerts.store_events, channel, events, services.clock.now())
@@ -191,10 +191,10 @@ async def _send_to(services: Services, channel: str, send: Send, found: Sequence
         raise
     except OnboardingError as error:
         reason = clean(error.message, services.config.secrets)
-        is_news = await run(alerts.store_fault, channel, reason, services.clock.now())
+        is_news = await run(alerts.store_channel_fault, channel, reason, services.clock.now())
         return f"{reason} The next run tries again. It holds:\n{as_text(lines)}" * is_news
-    await run(alerts.record_told, channel, due, services.clock.now())
-    await run(alerts.store_fault, channel, "", services.clock.now())
+    await run(alerts.record_told_alerts, channel, due, services.clock.now())
+    await run(alerts.store_channel_fault, channel, "", services.clock.now())
     return ""
 
 
@@ -205,7 +205,7 @@ async def _send_to_webhook(services: Services, lines: Sequence[AlertLine]) -> No
     server = f"{address.scheme}://{address.netloc}"
     path = f"{address.path or '/'}{'?' if address.query else ''}{address.query}"
     body = as_slack(lines) if settings.format == "slack" else as_json(lines)
-    async with WebClient(server, timeout=LONGEST_WAIT, stop=services.stop) as http:
+    async with WebClient(server, timeout=WEBHOOK_TIMEOUT, stop=services.stop) as http:
         try:
             answer = await http.send(http.build_request("POST", path, headers={}, json=body))
         except NoAnswer as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
 from onboarding.ledger import attendance
 from onboarding.model.attendance import (
-    UNKNOWN,
+    UNKNOWN_ATTENDANCE,
     AttendanceReading,
     Participant,
     can_be_known,
@@ -44,7 +44,7 @@ async def look_who_joined(services: "Services", state: "RunState") -> "RunState"
     if last.is_final:
         return state
     calls_before = services.ringcentral.calls.get("Heavy", 0)
-    reading = await _ask(services, snapshot, last)
+    reading = await _ask_who_joined(services, snapshot, last)
     calls = services.ringcentral.calls.get("Heavy", 0) - calls_before
     await services.ledger.run(attendance.store_reading, row, reading, services.clock.now())
     known = {key: person.attendance for key, person in reading.people.items()}
@@ -57,7 +57,7 @@ async def look_who_joined(services: "Services", state: "RunState") -> "RunState"
     return replace(state, snapshot=found)
 
 
-async def _ask(
+async def _ask_who_joined(
     services: "Services", snapshot: Snapshot, last: AttendanceReading
 ) -> AttendanceReading:
     records = _name_records(snapshot)
@@ -65,7 +65,7 @@ async def _ask(
         participants = await services.ringcentral.participants(snapshot.session.key)
     # An interruption goes on: it ends the run. All else is about this call alone.
     except (Refused, TryLater, ConfigurationError) as error:
-        return _make_unknown(records, last, _explain(error))
+        return _make_unknown(records, last, _explain_failure(error))
     if not any(participant.original_role for participant in participants):
         return _make_unknown(records, last, NO_HISTORY)
     return _make_known(snapshot, participants, records)
@@ -85,10 +85,12 @@ def _make_unknown(
     joined = {
         key: person for key, person in last.people.items() if person.attendance is Attendance.JOINED
     }
-    return AttendanceReading(fault=fault, people={**dict.fromkeys(records, UNKNOWN), **joined})
+    return AttendanceReading(
+        fault=fault, people={**dict.fromkeys(records, UNKNOWN_ATTENDANCE), **joined}
+    )
 
 
-def _explain(error: OnboardingError) -> str:
+def _explain_failure(error: OnboardingError) -> str:
     match error:
         case NotPermitted():
             return NEITHER_HOST_NOR_COHOST

@@ -26,7 +26,7 @@ from onboarding.plan import Options, Snapshot, make_plan
 from onboarding.plan.make import list_schedule_notes
 from onboarding.smtp.connection_check import check_connection
 
-NEEDED = {
+NEEDED_PERMISSIONS = {
     "ReadWebinars": "sessions and invitees can't be seen without it",
     "EditWebinars": "people can't be registered without it",
     "ReadAccounts": "colleagues can't be looked up in the directory without it",
@@ -144,9 +144,13 @@ async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:
 
 
 def _check_app_permissions(what: str, permissions: Collection[str]) -> CheckResult:
-    missing = [f"{name}: {reason}" for name, reason in NEEDED.items() if name not in permissions]
+    missing = [
+        f"{name}: {reason}"
+        for name, reason in NEEDED_PERMISSIONS.items()
+        if name not in permissions
+    ]
     if not missing:
-        return CheckResult(what, ok=True, detail=", ".join(NEEDED))
+        return CheckResult(what, ok=True, detail=", ".join(NEEDED_PERMISSIONS))
     detail = f"the app lacks {'; '.join(missing)}"
     hint = "Add it to the app in RingCentral's developer console, then make a new JWT."
     return CheckResult(what, ok=False, detail=detail, hint=hint)

@@ -143,7 +143,7 @@ async def check_mailbox(services: Services) -> None:
 async def note_fault(services: Services, fault: str) -> bool:
     """Note why the mailbox can't be read; empty if it can. Returns whether that is news."""
     name, now = name_mailbox(services.config.replies), services.clock.now()
-    return await services.ledger.run(inbox_positions.store_fault, name, fault, now)
+    return await services.ledger.run(inbox_positions.store_mailbox_fault, name, fault, now)
 
 
 def name_mailbox(settings: RepliesSettings) -> str:

@@ -23,7 +23,7 @@ from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.server_copy import copy_to_server
 from onboarding.ledger.settings import SCHEME, SERVER_SCHEME, LedgerSettings, find_place
-from onboarding.ledger.sql import list_names, measure_size
+from onboarding.ledger.sql import list_schema_names, measure_size
 from onboarding.ledger.store import Ledger
 from onboarding.model.checks import CheckResult
 from onboarding.model.ports import Progress
@@ -138,7 +138,7 @@ def _missing_error(place: LedgerPlace) -> ConfigurationError:
 def _find_results(connection: sa.Connection, place: LedgerPlace) -> list[CheckResult]:
     is_server = isinstance(place, ServerPlace)
     damages = [] if is_server else list(_find_damages(connection))
-    faults = [*damages, *_find_missing(connection)]
+    faults = [*damages, *_find_missing_schema(connection)]
     size = f"{measure_size(connection) / 1_000_000:.1f} MB"
     version = CheckResult("version", ok=True, detail=f"{migrations.HEAD}, {place}, {size}")
     if not faults:
@@ -160,9 +160,9 @@ def _find_damages(connection: sa.Connection) -> Iterator[str]:
         yield f"A row of {table} belongs to a row that is gone."
 
 
-def _find_missing(connection: sa.Connection) -> Iterator[str]:
+def _find_missing_schema(connection: sa.Connection) -> Iterator[str]:
     """Yield which table, index or trigger is missing, in words."""
-    names = list_names(connection)
+    names = list_schema_names(connection)
     # Unique indexes are part of the promise: they refuse a second message to a mailbox under way.
     indexes = {index.name for table in metadata.tables.values() for index in table.indexes}
     for missing in sorted({*metadata.tables, *map(str, indexes), *TRIGGERS} - names):

@@ -139,7 +139,7 @@ def _load_lines(
     connection: sa.Connection, config: Config, targets: Sequence[Target], now: datetime
 ) -> list[WebinarLine]:
     accounts = {target.company: config.of_company(target.company).account for target in targets}
-    seen = _match_sessions(overview.list_sessions(connection), targets, accounts)
+    seen = _match_sessions(overview.list_stored_sessions(connection), targets, accounts)
     numbers = [session.id for session in seen.values()]
     known = _Known(
         accounts,

@@ -41,7 +41,7 @@ CHANGED_MEANWHILE = "something else was queued for them meanwhile; look at their
 LONGEST_REASON = 500
 """Characters of a reason: history is a table that people read."""
 
-UNKNOWN = "is neither on the roster nor known to the ledger"
+UNKNOWN_PERSON = "is neither on the roster nor known to the ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ async def execute_resend(
     # Committed before sending: what is not sent after an error leaves with the next run.
     chosen = await _queue(services, prepared, by, reason)
     # Returned and not raised: what was sent before it has to be reported all the same.
-    error = await _deliver(prepared, lease, chosen)
+    error = await _deliver_chosen(prepared, lease, chosen)
     found = await _list_with_facts(services, prepared.state)
     latest = _find_latest(found)
     sent = [_build_resend_result(item, latest, chosen) for item in prepared.plan.mail]
@@ -198,7 +198,7 @@ def _keep_sequence(copy: NewDelivery, snapshot: Snapshot) -> NewDelivery:
     return copy if box.sequence is None or is_moved else replace(copy, sequence=box.sequence)
 
 
-async def _deliver(
+async def _deliver_chosen(
     prepared: PreparedResend, lease: HeldLease, chosen: Collection[str]
 ) -> OnboardingError | None:
     """Send to these people only. Returns the error that stopped it."""
@@ -234,7 +234,7 @@ def _plan_second_copy(
     item = next((item for item in plan.items if item.invitee.key == key), None)
     if item is None and not earlier:
         unknown = PlanItem(Invitee(0, email, Role.PANELIST), Action.NONE, "")
-        return replace(unknown, mail_reason=UNKNOWN)
+        return replace(unknown, mail_reason=UNKNOWN_PERSON)
     # What RingCentral is still to be asked for is a run's: the message tells what is true now.
     still = replace(item or _find_departed(email, earlier, snapshot), action=Action.NONE)
     (fenced,) = keep_fence([plan_resend(still, earlier, snapshot)], snapshot.allow_domains)

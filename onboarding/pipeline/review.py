@@ -184,12 +184,12 @@ def _plan_ahead(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedMessage
     if snapshot.call_off:
         return
     for item in plan.items:
-        for entry in _list_ahead(item, snapshot):
+        for entry in _list_upcoming(item, snapshot):
             message = planned.plan_entry(item, entry.entry)
             yield replace(message, reason=_describe_time(entry, snapshot), due_at=entry.due_at)
 
 
-def _list_ahead(item: PlanItem, snapshot: Snapshot) -> Sequence[DueEntry]:
+def _list_upcoming(item: PlanItem, snapshot: Snapshot) -> Sequence[DueEntry]:
     if not _is_on_board(item):
         return ()
     # Computed again for all: who is added by this run has no entries in the plan yet.

@@ -51,11 +51,12 @@ def list_panel(snapshot: Snapshot) -> list[Invitee]:
     directory = Directory.of(snapshot.colleagues, *known)
     numbers = count(2)  # a spreadsheet's: the header is row 1
     return [
-        _make_row(next(numbers), record, directory, snapshot) for record in snapshot.registrations
+        _make_roster_row(next(numbers), record, directory, snapshot)
+        for record in snapshot.registrations
     ]
 
 
-def _make_row(
+def _make_roster_row(
     number: int, record: Registration, directory: Directory, snapshot: Snapshot
 ) -> Invitee:
     row = Invitee(

@@ -28,8 +28,8 @@ from onboarding.pipeline.run_end import (
     build_result,
     finish_replacements,
     is_settled,
-    record_end,
-    record_mailed,
+    record_newly_mailed,
+    record_problems,
 )
 from onboarding.pipeline.run_values import BegunRun, PreparedRun, Prior, Result, count_heavy_calls
 from onboarding.pipeline.schedule import note_entries, record_missed
@@ -183,7 +183,7 @@ async def begin_run(
         services.raise_if_stopped()
     except BaseException:
         # `status` and cron's mail need the problems found before the error.
-        await record_end(services, begun)
+        await record_problems(services, begun)
         raise
     begun.heavy_calls = count_heavy_calls(services) - prepared.calls_before
     return begun
@@ -194,14 +194,14 @@ async def finish_run(
 ) -> Result:
     """Deliver the queue, and record how the run ended, also if it was stopped."""
     try:
-        await _deliver(begun, lease, retry_window)
+        await _deliver_queue(begun, lease, retry_window)
         await finish_replacements(services, begun)
-        await record_mailed(services, begun.state, begun.plan)
+        await record_newly_mailed(services, begun.state, begun.plan)
         # A rehearsal takes no real message's place, and so misses none.
         if not begun.rehearsal_to:
             await record_missed(services, begun.state, begun.plan)
     finally:
-        news = await record_end(services, begun)
+        news = await record_problems(services, begun)
     result = await build_result(services, begun, news)
     # A rehearsal leaves all mail to be sent, so the next run has to look again.
     inputs = "" if begun.rehearsal_to else begun.prepared.inputs
@@ -264,7 +264,7 @@ async def _register(services: Services, begun: BegunRun) -> None:
     await _hold_queued_messages(services, begun.state, begun.plan)
 
 
-async def _deliver(begun: BegunRun, lease: HeldLease, retry_window: timedelta) -> None:
+async def _deliver_queue(begun: BegunRun, lease: HeldLease, retry_window: timedelta) -> None:
     """Deliver the queue, if there was anything to send when this run looked."""
     prepared, state = begun.prepared, begun.state
     if prepared.mailer is None:

@@ -96,15 +96,15 @@ def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
     return added or state.snapshot.has_unsent_invites
 
 
-async def record_end(services: Services, begun: BegunRun) -> EndNews:
+async def record_problems(services: Services, begun: BegunRun) -> EndNews:
     """Record problems and notes. Returns how they differ from those of the last run."""
     state = begun.prepared.state
     row, problems, notes = state.session_row, begun.problems, _run_notes(begun.plan, state)
-    # Read before `finish_run` replaces them: cron reports only what is new.
+    # Read before `record_run_end` replaces them: cron reports only what is new.
     earlier = await services.ledger.run(sessions.list_problems, row)
     # Not counted after the calls were made: other webinars of `run --all` make theirs meanwhile.
     calls = begun.heavy_calls or count_heavy_calls(services) - begun.prepared.calls_before
-    finish = partial(sessions.finish_run, notes=notes)
+    finish = partial(sessions.record_run_end, notes=notes)
     await services.ledger.run(finish, row, problems, calls, services.clock.now())
     new_notes = [note.message for note in notes if note not in earlier and not note.email]
     return EndNews(list(earlier) != [*problems, *notes], tuple(new_notes))
@@ -151,7 +151,7 @@ async def finish_replacements(services: Services, begun: BegunRun) -> None:
         await services.ledger.run(replacements.remove_replacements, row, sorted(done))
 
 
-async def record_mailed(services: Services, state: RunState, plan: Plan) -> None:
+async def record_newly_mailed(services: Services, state: RunState, plan: Plan) -> None:
     """Record the people that this run reports as mailed by RingCentral, so that later runs don't.
 
     Called last of all: a run that is stopped has reported nothing.

@@ -104,7 +104,7 @@ def _find_recipient(run: DeliveryRun, delivery: Delivery) -> DeliveryRecipient |
     """Find the person a message goes to; None if they should not get it any more."""
     recipient = run.recipients.get(address_key(delivery.email))
     needs_registration = RULES[delivery.kind].needs_registration
-    is_stopped = _is_called_off(run, delivery) or _is_suppressed(run, delivery)
+    is_stopped = _is_stopped_by_call_off(run, delivery) or _is_suppressed(run, delivery)
     if recipient is None or is_stopped or _is_unscheduled(run, delivery):
         return None
     # It may have been queued days ago. Who has left the roster meanwhile must not get a link now.
@@ -146,7 +146,7 @@ def _compose_message(
     return replace(message, bounce_token=run.bounce_tokens.make(delivery.id))
 
 
-def _is_called_off(run: DeliveryRun, delivery: Delivery) -> bool:
+def _is_stopped_by_call_off(run: DeliveryRun, delivery: Delivery) -> bool:
     """Whether the session does not take place, and the message says anything but that.
 
     Asked before each message leaves, because a run that had planned it before may have queued it.
@@ -166,7 +166,7 @@ def _is_unscheduled(run: DeliveryRun, delivery: Delivery) -> bool:
 
 
 def _why_not_sent(run: DeliveryRun, delivery: Delivery, recipient: DeliveryRecipient | None) -> str:
-    if _is_called_off(run, delivery):
+    if _is_stopped_by_call_off(run, delivery):
         return CALLED_OFF
     if _is_suppressed(run, delivery):
         return SUPPRESSED

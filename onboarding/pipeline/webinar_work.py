@@ -36,7 +36,7 @@ from onboarding.pipeline.template_files import Stamp, stamp_templates, template_
 from onboarding.plan import Options
 from onboarding.plan.call_budget import (
     MOST_REGULAR,
-    Reason,
+    ListReason,
     Sight,
     find_reason,
     is_asked_for,
@@ -183,7 +183,10 @@ async def find_work(this: SharedPass, webinar: Known) -> Work | NoWork:
 async def _find_session(
     this: SharedPass, webinar: Known, look: Look, inputs: str
 ) -> Session | NoWork | None:
-    """Find the session in the list, else ask for it if it is time to. None as in `_ask`."""
+    """Find the session in the list, else ask for it if it is time to.
+
+    None as in `_fetch_unlisted`.
+    """
     now = this.services.clock.now()
     listed = find_listed(this.session_list, webinar.target, webinar.seen, now)
     if listed:
@@ -194,11 +197,11 @@ async def _find_session(
     # Work is not left for an hour, but there is none for a session that is gone.
     if not is_time and (reason is None or look.gone_at):
         return NoWork(look.exit_code or EXIT_DONE)
-    return await _ask(this, webinar, look, reason)
+    return await _fetch_unlisted(this, webinar, look, reason)
 
 
-async def _ask(
-    this: SharedPass, webinar: Known, look: Look, reason: Reason | None
+async def _fetch_unlisted(
+    this: SharedPass, webinar: Known, look: Look, reason: ListReason | None
 ) -> Session | NoWork | None:
     """Ask for a session that no list has.
 
@@ -239,9 +242,9 @@ def _see(this: SharedPass, webinar: Known, listed: Session | None, inputs: str) 
     )
 
 
-def _has_budget(this: SharedPass, reason: Reason) -> bool:
+def _has_budget(this: SharedPass, reason: ListReason) -> bool:
     """Whether this pass may list a webinar: only a few for no other reason than time."""
-    if reason is not Reason.REGULAR:
+    if reason is not ListReason.REGULAR:
         return True
     this.regular_left -= 1
     return this.regular_left >= 0

@@ -1,7 +1,7 @@
 """Which webinars `run --all` asks RingCentral about: its calls are few, ten a minute for all.
 
 One list shows all sessions. Who is registered has to be listed for each webinar by itself, so that
-is done only for a `Reason`. `docs/architecture.md` has these rules as a table. Pure: what a run
+is done only for a `ListReason`. `docs/architecture.md` has these rules as a table. Pure: what a run
 remembers (`model.looks.Look`) and what is true now come in, a decision comes out.
 """
 
@@ -25,7 +25,7 @@ LAST_DAY, LIST_IN_LAST_DAY = timedelta(hours=24), timedelta(hours=1)
 LAST_HOURS, LIST_IN_LAST_HOURS = timedelta(hours=2), timedelta(minutes=15)
 
 
-class Reason(StrEnum):
+class ListReason(StrEnum):
     """Why a webinar's invitees are listed, in the order in which it is looked for."""
 
     NEW = "the ledger has never listed them"
@@ -56,31 +56,31 @@ class Sight:
 
 def find_reason(
     look: Look, sight: Sight, now: datetime, list_every: timedelta = LIST_EVERY
-) -> Reason | None:
+) -> ListReason | None:
     """Find the first reason to list a webinar's invitees; None: there is nothing to do."""
     return next(_find_reasons(look, sight, now, list_every), None)
 
 
 def _find_reasons(
     look: Look, sight: Sight, now: datetime, list_every: timedelta
-) -> Iterator[Reason]:
+) -> Iterator[ListReason]:
     if look.listed_at is None:
-        yield Reason.NEW
+        yield ListReason.NEW
     # An empty digest is no change: a session that a list lacks is asked for by itself.
     if sight.digest and sight.digest != look.digest:
-        yield Reason.MOVED
+        yield ListReason.MOVED
     if sight.inputs != look.inputs:
-        yield Reason.INPUTS
+        yield ListReason.INPUTS
     # The ledger has no join links, so RingCentral has to give them before a message is composed.
     if sight.message_due:
-        yield Reason.MESSAGE
+        yield ListReason.MESSAGE
     # What only a person can correct, and was the same twice, is looked at again when it is time.
     is_open = look.exit_code != 0 and not look.is_settled
     if is_open or sight.is_unfinished:
-        yield Reason.UNFINISHED
+        yield ListReason.UNFINISHED
     interval = find_list_interval(sight.start, sight.end, now, list_every)
     if interval is not None and has_passed(look.listed_at, interval, now):
-        yield Reason.REGULAR
+        yield ListReason.REGULAR
 
 
 def find_list_interval(

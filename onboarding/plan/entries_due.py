@@ -17,7 +17,7 @@ from onboarding.model.entries import (
     Audience,
     Entry,
     Schedule,
-    due_at,
+    find_due_time,
     find_misplaced,
     find_send_after,
 )
@@ -201,7 +201,7 @@ def _list_open(reader: Reader, timetable: Timetable) -> Iterator[DueEntry]:
 def find_due_at(entry: Entry, zone: str, timetable: Timetable) -> datetime:
     """Find when an entry is due for a reader in this zone (UTC), quiet hours and all."""
     schedule, session = timetable.schedule, timetable.session
-    due = due_at(entry, session, zone, schedule.quiet, timetable.now)
+    due = find_due_time(entry, session, zone, schedule.quiet, timetable.now)
     held_until = find_send_after(schedule, session)
     # `send_after` is about the time before the session: it must not shift a thank-you.
     if held_until is None or entry.is_after_end:

@@ -16,7 +16,9 @@ def make_timeline(items: Iterable[PlanItem], snapshot: Snapshot) -> tuple[Timeli
         return ()
     people = [item for item in items if item.invitee.row and item.invitee.email]
     ahead = [due for item in people for due in _list_ahead(item, snapshot)]
-    rows = [_build_row(entry, ahead, people, snapshot) for entry in snapshot.schedule.entries]
+    rows = [
+        _build_timeline_row(entry, ahead, people, snapshot) for entry in snapshot.schedule.entries
+    ]
     return tuple(sorted(rows, key=lambda row: (row.first, row.entry.id)))
 
 
@@ -30,7 +32,7 @@ def _list_ahead(item: PlanItem, snapshot: Snapshot) -> Iterator[DueEntry]:
         ).upcoming
 
 
-def _build_row(
+def _build_timeline_row(
     entry: Entry, ahead: Iterable[DueEntry], people: Iterable[PlanItem], snapshot: Snapshot
 ) -> TimelineRow:
     session = snapshot.session

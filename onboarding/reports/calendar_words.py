@@ -24,13 +24,13 @@ def describe_calendar(entry: str, time_zone: str) -> tuple[tuple[str, str], ...]
     try:
         calendar = Calendar.from_ical(entry)
         event = calendar.events[0]
-        return tuple(_describe(calendar, event, time_zone))
+        return tuple(_describe_event(calendar, event, time_zone))
     except (ValueError, LookupError, AttributeError, TypeError):
         # What icalendar raises for text that is no entry, or lacks what every entry has.
         return ()
 
 
-def _describe(calendar: Calendar, event: Event, time_zone: str) -> Iterator[tuple[str, str]]:
+def _describe_event(calendar: Calendar, event: Event, time_zone: str) -> Iterator[tuple[str, str]]:
     method = str(calendar.get("method", ""))
     yield "What it does", METHODS.get(method, method)
     yield "Title", str(event.get("summary", ""))

@@ -21,7 +21,7 @@ from onboarding.files.write import write_file
 LIST = "preview-files.json"
 """The list: each file's name relative to the folder, and the SHA-256 of its content."""
 
-NAME = re.compile(
+PREVIEW_FILE = re.compile(
     r"index\.html|\d+(-[a-z0-9]+)*/[a-z0-9][a-z0-9_-]*\.(page\.html|html|txt|eml|ics)"
 )
 
@@ -66,7 +66,7 @@ def _read_list(folder: Path) -> Mapping[str, str]:
     return {
         name: digest
         for name, digest in found.items()
-        if NAME.fullmatch(name) and isinstance(digest, str)
+        if PREVIEW_FILE.fullmatch(name) and isinstance(digest, str)
     }
 
 

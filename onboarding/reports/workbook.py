@@ -41,7 +41,7 @@ def render_workbook(sheets: Iterable[Sheet], made_at: datetime) -> bytes:
         workbook.set_properties({"created": made_at.astimezone(UTC).replace(tzinfo=None)})
         date, head = workbook.add_format({"num_format": DATE_FORMAT}), _add_head(workbook)
         for sheet in sheets:
-            _fill(workbook.add_worksheet(sheet.name), sheet.table, date, head)
+            _write_table(workbook.add_worksheet(sheet.name), sheet.table, date, head)
     return content.getvalue()
 
 
@@ -51,7 +51,7 @@ def _add_head(workbook: xlsxwriter.Workbook) -> Format:
     )
 
 
-def _fill(worksheet: Worksheet, table: ReportTable, date: Format, head: Format) -> None:
+def _write_table(worksheet: Worksheet, table: ReportTable, date: Format, head: Format) -> None:
     for column, name in enumerate(table.columns):
         worksheet.write_string(0, column, name, head)
         worksheet.set_column(column, column, _column_width(table, column))

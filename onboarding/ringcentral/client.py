@@ -64,7 +64,7 @@ MOST_PAGES = 50
 MOST_DIRECTORY_PAGES = 500
 """Of the company directory: half a million entries."""
 
-LOOK_BACK = timedelta(days=90)
+FOUND_FOR = timedelta(days=90)
 """How long a session that is over is still found without its id, so that a run can say so."""
 
 R = TypeVar("R", bound=CallOutcome)
@@ -296,7 +296,7 @@ class RingCentral:
         self, webinar: Webinar, *, company: bool
     ) -> tuple[list[schemas.SessionEntry], list[OddSession]]:
         """A webinar's sessions in one of the lists, and those of them that aren't understood."""
-        since = self._transport.clock() - LOOK_BACK
+        since = self._transport.clock() - FOUND_FOR
         try:
             entries, odd = await self._list_entries(since, company=company)
         except Refused as error:

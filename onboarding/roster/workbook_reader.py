@@ -257,7 +257,7 @@ def read_ods(content: bytes, name: str) -> list[list[str]]:
         # was not bounded, or encrypted, would fill the memory or fail as broken XML.
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_size(archive, name)
-            _check_password(archive, name)
+            _refuse_encrypted(archive, name)
             _check_ods_extents(archive, name)
             copy = copy_parts(archive, {_ODS_CONTENT: _prepare_ods_content})
         with CalamineWorkbook.from_filelike(copy) as book:
@@ -269,7 +269,7 @@ def read_ods(content: bytes, name: str) -> list[list[str]]:
     return [[format_cell(cell) for cell in row] for row in rows]
 
 
-def _check_password(archive: zipfile.ZipFile, name: str) -> None:
+def _refuse_encrypted(archive: zipfile.ZipFile, name: str) -> None:
     if b"encryption-data" in archive.read("META-INF/manifest.xml"):
         raise ConfigurationError(f"The roster {name} has a password.", hint="Save it without one.")
 
@@ -304,7 +304,7 @@ def _measure_ods_sheets(archive: zipfile.ZipFile) -> Iterator[OdsExtent]:
     for event, element in _iterate_events(archive, _ODS_CONTENT):
         match event, _local_name(element):
             case "start", "table":
-                extent = OdsExtent("".join(_list_values(element, "name")[:1]))
+                extent = OdsExtent("".join(_find_attributes(element, "name")[:1]))
             case "start", "table-row":
                 extent.column = extent.filled = 0
             case "end", "table-cell" | "covered-table-cell":
@@ -336,9 +336,9 @@ def _count_ods_cell(extent: OdsExtent, cell: ET.Element) -> None:
 
 def _count_repeats(element: ET.Element, attribute: str) -> int:
     """Count how often it is repeated; of several such attributes the greatest counts."""
-    return max([1, *map(int, _list_values(element, attribute))])
+    return max([1, *map(int, _find_attributes(element, attribute))])
 
 
-def _list_values(element: ET.Element, name: str) -> list[str]:
+def _find_attributes(element: ET.Element, name: str) -> list[str]:
     # In any namespace: a huge count must not hide behind a prefix that calamine doesn't mind.
     return [value for key, value in element.items() if key.rpartition("}")[2] == name]

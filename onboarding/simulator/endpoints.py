@@ -64,14 +64,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """A status, and what is answered as JSON (None: nothing)."""
 
     status: int
     json: Any = None
 
 
-def answer_login(call: Call) -> Answer:
+def answer_login(call: Call) -> ApiAnswer:
     """`POST /restapi/oauth/token`."""
     token = call.account.tokens.log_in(
         call.headers.get("authorization", ""), _parse_form(call), call.now
@@ -82,42 +82,42 @@ def answer_login(call: Call) -> Answer:
         "owner_id": call.account.owner.user_id,
         "endpoint_id": "simulator",
     }
-    return Answer(200, answer)
+    return ApiAnswer(200, answer)
 
 
-def answer_revoke(call: Call) -> Answer:
+def answer_revoke(call: Call) -> ApiAnswer:
     """`POST /restapi/oauth/revoke`: not in the vendor's excerpt, but its SDK signs out so."""
     call.account.tokens.revoke(_parse_form(call).get("token", ""))
-    return Answer(200, {})
+    return ApiAnswer(200, {})
 
 
-def answer_webinar(call: Call) -> Answer:
+def answer_webinar(call: Call) -> ApiAnswer:
     """`GET .../webinars/{id}`."""
-    return Answer(200, answers.format_webinar(call.account.find_webinar(call.path["webinar"])))
+    return ApiAnswer(200, answers.format_webinar(call.account.find_webinar(call.path["webinar"])))
 
 
-def answer_session(call: Call) -> Answer:
+def answer_session(call: Call) -> ApiAnswer:
     """`GET .../webinars/{id}/sessions/{id}`."""
     session = call.account.find_session(*call.session_key)
     records = call.account.list_records(*call.session_key)
     unsent = any(not record.send_invite for record in records)
     # The Host's record: always the first, and never deleted.
     host_link = records[0].join_uri.get_secret_value()
-    return Answer(200, answers.format_session(session, host_link, unsent=unsent))
+    return ApiAnswer(200, answers.format_session(session, host_link, unsent=unsent))
 
 
-def answer_own_sessions(call: Call) -> Answer:
+def answer_own_sessions(call: Call) -> ApiAnswer:
     """`GET .../sessions`: the sessions hosted by the user who is logged in."""
     return _answer_sessions(call, (call.account.owner.user_id,), call.query.get("nameFragment", ""))
 
 
-def answer_company_sessions(call: Call) -> Answer:
+def answer_company_sessions(call: Call) -> ApiAnswer:
     """`GET .../company/sessions`: those of all hosts, or of the hosts in the query."""
     hosts = ",".join(call.query.getlist("hostUserId"))
     return _answer_sessions(call, hosts.split(",") if hosts else [])
 
 
-def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> Answer:
+def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> ApiAnswer:
     """Sessions that end at `endTimeFrom` or later, the earliest first."""
     since = parse_time(call.query, "endTimeFrom")
     statuses = parse_statuses(call.query)
@@ -134,7 +134,7 @@ def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> An
         answers.format_session_entry(session, call.account.webinars[session.webinar_id])
         for session in page
     ]
-    return Answer(200, {"records": entries, "paging": paging})
+    return ApiAnswer(200, {"records": entries, "paging": paging})
 
 
 def _is_listed(
@@ -147,15 +147,15 @@ def _is_listed(
     return fragment.casefold() in (session.title or webinar.title).casefold()
 
 
-def answer_invitees(call: Call) -> Answer:
+def answer_invitees(call: Call) -> ApiAnswer:
     """`GET .../invitees`."""
     records = call.account.list_records(*call.session_key, lag=call.lag)
     page, paging = answers.select_page_by_token(records, *parse_page(call.query))
     shown = [_format_invitee(call, record) for record in page]
-    return Answer(200, {"records": shown, "paging": paging})
+    return ApiAnswer(200, {"records": shown, "paging": paging})
 
 
-def answer_change(call: Call) -> Answer:
+def answer_change(call: Call) -> ApiAnswer:
     """`PATCH .../invitees`."""
     request = parse_value(ChangeRequest, parse_body(call.body))
     applied = call.account.change_invitees(*call.session_key, request, call.now)
@@ -164,30 +164,30 @@ def answer_change(call: Call) -> Answer:
         "updatedInvitees": [_format_invitee(call, record) for record in applied.updated],
         "deletedInvitees": [{"id": invitee_id} for invitee_id in applied.deleted],
     }
-    return Answer(200, {name: people for name, people in done.items() if people})
+    return ApiAnswer(200, {name: people for name, people in done.items() if people})
 
 
-def answer_invitee(call: Call) -> Answer:
+def answer_invitee(call: Call) -> ApiAnswer:
     """`GET .../invitees/{id}`."""
     record = call.account.find_record(*call.session_key, call.path["invitee"])
-    return Answer(200, _format_invitee(call, record))
+    return ApiAnswer(200, _format_invitee(call, record))
 
 
-def answer_update(call: Call) -> Answer:
+def answer_update(call: Call) -> ApiAnswer:
     """`PUT .../invitees/{id}`."""
     invitee_id = call.path["invitee"]
     request = parse_value(AddRequest, parse_body(call.body))
     record = call.account.update_invitee(*call.session_key, invitee_id, request, call.now)
-    return Answer(200, _format_invitee(call, record))
+    return ApiAnswer(200, _format_invitee(call, record))
 
 
-def answer_delete(call: Call) -> Answer:
+def answer_delete(call: Call) -> ApiAnswer:
     """`DELETE .../invitees/{id}`."""
     call.account.delete_invitee(*call.session_key, call.path["invitee"], call.now)
-    return Answer(204)
+    return ApiAnswer(204)
 
 
-def answer_participants(call: Call) -> Answer:
+def answer_participants(call: Call) -> ApiAnswer:
     """`GET .../history/.../participants`: who has joined, of the roles that are asked for."""
     joined = call.account.list_participants(*call.session_key, call.now)
     roles = {name: call.query.getlist(name) for name in ("role", "originalRole")}
@@ -200,10 +200,10 @@ def answer_participants(call: Call) -> Answer:
     page, paging = answers.select_page_by_token(selected, *parse_page(call.query))
     rules = call.account.rules
     shown = [answers.format_participant(participant, rules) for participant in page]
-    return Answer(200, {"records": shown, "paging": paging})
+    return ApiAnswer(200, {"records": shown, "paging": paging})
 
 
-def answer_directory(call: Call) -> Answer:
+def answer_directory(call: Call) -> ApiAnswer:
     """`GET .../directory/entries`."""
     federated = call.query.get("showFederated", "true") != "false"
     entries = call.account.directory.entries
@@ -226,7 +226,7 @@ def _has_type(entry: DirectoryEntry, kind: str | None, group: str | None) -> boo
     return kind in {None, entry.type} and group in {None, own_group}
 
 
-def answer_search(call: Call) -> Answer:
+def answer_search(call: Call) -> ApiAnswer:
     """`POST .../directory/entries/search`: finds parts of an address, too."""
     try:
         request = parse_value(SearchRequest, parse_body(call.body))
@@ -250,15 +250,15 @@ def answer_search(call: Call) -> Answer:
     )
 
 
-def answer_extension(call: Call) -> Answer:
+def answer_extension(call: Call) -> ApiAnswer:
     """`GET /restapi/v1.0/account/{id}/extension/{id}`; `~` means the user who is logged in."""
-    _check_account(call)
+    _check_account_id(call)
     user_id = call.path["extension"]
     if user_id == "~":
-        return Answer(200, answers.format_extension(call.account.owner, call.base_url))
+        return ApiAnswer(200, answers.format_extension(call.account.owner, call.base_url))
     for entry in call.account.directory.entries:
         if entry.user_id == user_id:
-            return Answer(200, answers.format_extension(entry, call.base_url))
+            return ApiAnswer(200, answers.format_extension(entry, call.base_url))
     raise not_found("Extension")
 
 
@@ -269,7 +269,7 @@ class Endpoint:
     method: str
     path: str
     group: LimitGroup
-    answer: Callable[[Call], Answer]
+    answer: Callable[[Call], ApiAnswer]
     app_permission: str = ""
     user_permission: str = ""
     needs_token: bool = True
@@ -361,12 +361,12 @@ def _select_entries(
 
 def _answer_contacts(
     entries: Sequence[DirectoryEntry], page: int, per_page: int, *, federated: bool
-) -> Answer:
+) -> ApiAnswer:
     shown, paging = answers.select_page_by_number(entries, page, min(per_page, LARGEST_PAGE))
     contacts = [answers.format_contact(entry, with_account=federated) for entry in shown]
-    return Answer(200, {"records": contacts, "paging": paging})
+    return ApiAnswer(200, {"records": contacts, "paging": paging})
 
 
-def _check_account(call: Call) -> None:
+def _check_account_id(call: Call) -> None:
     if call.path["account"] not in {"~", call.account.account_id}:
         raise not_found("Account")

@@ -23,7 +23,7 @@ from onboarding.simulator.errors import (
 )
 
 LARGEST_PAGE = 1000
-MOST_DIGITS = 18
+NUMBER_DIGITS = 18
 """Items of a page; RingCentral gives no more, even if more are asked for."""
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -192,5 +192,5 @@ def parse_directory_number(name: str, text: str) -> int:
 
 def _parse_whole_number(text: str) -> int | None:
     # `isdecimal` alone takes digits of every script, and `int` refuses thousands of them.
-    is_number = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+    is_number = text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS
     return int(text) if is_number else None

@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from onboarding.simulator.account import SimulatedAccount
-from onboarding.simulator.endpoints import ENDPOINTS, Answer, Call, Endpoint
+from onboarding.simulator.endpoints import ENDPOINTS, ApiAnswer, Call, Endpoint
 from onboarding.simulator.errors import (
     APP_PERMISSION_MISSING,
     CONFLICT,
@@ -223,7 +223,7 @@ def _mutate_account(call: Call, fault: InjectedFault) -> None:
             pass
 
 
-def _answer_after_call(fault: InjectedFault, path: str, answer: Answer) -> Response:
+def _answer_after_call(fault: InjectedFault, path: str, answer: ApiAnswer) -> Response:
     """Answer a call that was done, as the fault has it."""
     match fault.kind:
         case FaultKind.TIMEOUT_AFTER:
@@ -233,12 +233,12 @@ def _answer_after_call(fault: InjectedFault, path: str, answer: Answer) -> Respo
         case FaultKind.NOT_JSON:
             return HTMLResponse(WEB_PAGE)
         case _ if isinstance(answer.json, dict):
-            return _build_response(Answer(answer.status, corrupt(answer.json, fault)))
+            return _build_response(ApiAnswer(answer.status, corrupt(answer.json, fault)))
         case _:
             return _build_response(answer)
 
 
-def _execute_call(endpoint: Endpoint, call: Call) -> Answer:
+def _execute_call(endpoint: Endpoint, call: Call) -> ApiAnswer:
     """Do what the call asks for, if it is allowed to."""
     try:
         _check_permissions(endpoint, call)
@@ -279,7 +279,7 @@ def _build_log_entry(
     return LoggedRequest(request.method, request.url.path, query, endpoint.group, legible_body, now)
 
 
-def _build_response(answer: Answer) -> Response:
+def _build_response(answer: ApiAnswer) -> Response:
     if answer.json is None:
         return Response(status_code=answer.status)
     headers = {}
@@ -288,8 +288,8 @@ def _build_response(answer: Answer) -> Response:
     return JSONResponse(answer.json, answer.status, headers)
 
 
-def _format_refusal(refusal: RequestRefused) -> Answer:
-    return Answer(refusal.status, refusal.as_json())
+def _format_refusal(refusal: RequestRefused) -> ApiAnswer:
+    return ApiAnswer(refusal.status, refusal.as_json())
 
 
 def _answer_rate_exceeded(admission: Admission, *, with_wait: bool) -> Response:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from onboarding.errors import TryLater
 from onboarding.model.deliveries import Deferred
 
-DAY = 86_400.0
+SECONDS_PER_DAY = 86_400.0
 """Seconds."""
 
 
@@ -86,7 +86,9 @@ class Classification:
 
         A wait of a day is the limit of an account, which all connections share.
         """
-        return self.concerns_all and not self.permanent and (self.retry_after or 0) < DAY
+        return (
+            self.concerns_all and not self.permanent and (self.retry_after or 0) < SECONDS_PER_DAY
+        )
 
 
 class ConnectionRefusal(TryLater):

@@ -12,9 +12,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from onboarding.model.deliveries import Reply
-from onboarding.smtp.phases import DAY, Phase, RefusalScope
+from onboarding.smtp.phases import SECONDS_PER_DAY, Phase, RefusalScope
 
-MINUTE, HOUR = 60.0, 3600.0
+SECONDS_PER_MINUTE, SECONDS_PER_HOUR = 60.0, 3600.0
 
 
 class Provider(StrEnum):
@@ -152,22 +152,25 @@ BLOCKED = KnownReply(
 )
 DAILY = KnownReply(
     scope=RefusalScope.SENDER,
-    retry_after=DAY,
+    retry_after=SECONDS_PER_DAY,
     hint="A daily limit is reached: run again tomorrow, and set [smtp] per_day below the limit.",
 )
 TOO_FAST = KnownReply(
-    retry_after=MINUTE,
+    retry_after=SECONDS_PER_MINUTE,
     hint="We are too fast for the server: lower [smtp] rate or max_connections, and run again.",
 )
 CROWDED = KnownReply(
-    retry_after=MINUTE,
+    retry_after=SECONDS_PER_MINUTE,
     hint="The server allows fewer connections at once: "
     "lower [smtp] max_connections, and run again.",
     crowded=True,
 )
-TOO_MANY_LOGINS = KnownReply(retry_after=HOUR, hint="Too many log-ins: run again in an hour.")
+TOO_MANY_LOGINS = KnownReply(
+    retry_after=SECONDS_PER_HOUR, hint="Too many log-ins: run again in an hour."
+)
 BUSY = KnownReply(
-    retry_after=15 * MINUTE, hint="The server asks to come back later: run again in a while."
+    retry_after=15 * SECONDS_PER_MINUTE,
+    hint="The server asks to come back later: run again in a while.",
 )
 
 CROWDED_WORDS = (

@@ -32,7 +32,7 @@ def find_token(answer: httpx.Response) -> str:
     return found[1] if found else ""
 
 
-def find_standing(answer: httpx.Response) -> str:
+def find_ending(answer: httpx.Response) -> str:
     """How an act ended, by the page that says so."""
     found = STANDING.search(answer.text)
     return html.unescape(found[1]) if found else ""

@@ -16,7 +16,7 @@ from onboarding.console.act_tasks import (
 )
 from onboarding.errors import ConfigurationError, Interrupted, TryLater
 from onboarding.pipeline.ledger_watch import LedgerWatch
-from onboarding.pipeline.proposals.proposal import ActOutcome, Proposal, Standing
+from onboarding.pipeline.proposals.proposal import ActEnd, ActOutcome, Proposal
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from tests.console.acting import Lines, ask, poll, say_yes
@@ -25,7 +25,7 @@ from tests.stage import HOST, NAME, WEBINAR, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
-DONE = ActOutcome(Standing.DONE, "It is done.")
+DONE = ActOutcome(ActEnd.DONE, "It is done.")
 
 
 @dataclass
@@ -69,7 +69,7 @@ async def test_one_act_at_a_time_on_a_webinar_and_several_webinars_at_once(tmp_p
         await asyncio.gather(first.begun.wait(), second.begun.wait())
 
         assert isinstance(refused.outcome, ActOutcome)
-        assert refused.outcome.standing is Standing.HELD
+        assert refused.outcome.ending is ActEnd.HELD
         assert refused.outcome.sentence.startswith("Dana is at work on launch since 2027-03-01")
         assert (tasks.find_at_work("launch"), tasks.find("lunch")) == (at_work, elsewhere)
         for act in (first, second):
@@ -81,19 +81,19 @@ async def test_one_act_at_a_time_on_a_webinar_and_several_webinars_at_once(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("error", "standing"),
+    ("error", "ending"),
     [
-        (ConfigurationError("The roster is gone."), Standing.REFUSED),
-        (TryLater("RingCentral is away."), Standing.LATER),
+        (ConfigurationError("The roster is gone."), ActEnd.REFUSED),
+        (TryLater("RingCentral is away."), ActEnd.LATER),
     ],
 )
-async def test_an_error_is_an_answer_in_words(tmp_path, error, standing):
+async def test_an_error_is_an_answer_in_words(tmp_path, error, ending):
     async with tasks_on(tmp_path) as tasks:
         act = Slow(error=error)
         act.may_end.set()
         task = tasks.start("launch", "Send now", act, "d1", "Dana")
         await tasks.wait()
-        assert task.outcome == ActOutcome(standing, error.message)
+        assert task.outcome == ActOutcome(ending, error.message)
 
 
 async def test_a_crash_ends_its_act_alone_and_tells_no_value(tmp_path):
@@ -118,7 +118,7 @@ async def test_the_end_of_the_console_stops_acts_and_waits_for_them(tmp_path):
         await act.begun.wait()
         await tasks.aclose()
         assert isinstance(task.outcome, ActOutcome)
-        assert task.outcome.standing is Standing.LATER
+        assert task.outcome.ending is ActEnd.LATER
 
 
 async def test_only_so_many_acts_are_at_work_and_the_others_wait(tmp_path):

@@ -13,7 +13,7 @@ from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.status import read_history
 from onboarding.pipeline.target import find_target
 from onboarding.simulator.smtp_catcher import MailRules
-from tests.console.acting import Lines, ask, do, find_standing, find_token, read_answer, say_yes
+from tests.console.acting import Lines, ask, do, find_ending, find_token, read_answer, say_yes
 from tests.console.serving import BY, serve_on
 from tests.pipeline.approving import approval_stage, see_page
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
@@ -48,7 +48,7 @@ async def test_send_now_asks_who_and_how_long_and_runs_after_the_yes(tmp_path):
         sent_off = await say_yes(browser, question)
         assert (sent_off.status_code, sent_off.headers["location"]) == (303, f"/webinars/{NAME}")
         answer = await read_answer(browser, question)
-        assert find_standing(answer) == "done"
+        assert find_ending(answer) == "done"
         assert "1 registered, 2 mails sent, no problems." in answer.text
         assert scene.recipients() == sorted([HANNA, JOERG])
 
@@ -177,7 +177,7 @@ async def test_a_run_of_another_process_is_named_and_nothing_is_done(tmp_path, a
             webinar_lease(other, target),
         ):
             refused = await ask(browser, act, **FORMS.get(act, {"all": "yes"}))
-        assert (refused.status_code, find_standing(refused)) == (409, "held by another run")
+        assert (refused.status_code, find_ending(refused)) == (409, "held by another run")
         assert "Another run is at work on launch since 2027-03-01" in refused.text
         assert len(scene.told()) == 2
 
@@ -190,7 +190,7 @@ async def test_a_run_that_began_between_question_and_yes_is_named(tmp_path):
             async with scene.rooms() as other, webinar_lease(other, target):
                 await say_yes(browser, question)
                 answer = await read_answer(browser, question)
-            assert find_standing(answer) == "held by another run"
+            assert find_ending(answer) == "held by another run"
             assert scene.told() == []
 
 
@@ -204,9 +204,9 @@ async def test_two_people_at_once_do_it_once_and_the_second_is_told_by_whom(tmp_
         first, second = await ask(dana, "send-now"), await ask(mia, "send-now")
         await asyncio.gather(say_yes(dana, first), say_yes(mia, second))
         answers = [await read_answer(dana, first), await read_answer(mia, second)]
-        standings = [find_standing(answer) for answer in answers]
-        assert min(standings) == "done"
-        (refused,) = [answer for answer in answers if find_standing(answer) != "done"]
+        endings = [find_ending(answer) for answer in answers]
+        assert min(endings) == "done"
+        (refused,) = [answer for answer in answers if find_ending(answer) != "done"]
         assert "from this console" in refused.text
         assert scene.recipients() == sorted([HANNA, JOERG])
 
@@ -219,7 +219,7 @@ async def test_resend_keeps_the_reason_and_the_name(tmp_path):
     ):
         await do(browser, "send-now")
         answer = await do(browser, "resend", email=JOERG, reason="never arrived")
-        assert find_standing(answer) == "done"
+        assert find_ending(answer) == "done"
         assert ("resend", f"by {BY}: never arrived") in history(scene, JOERG)
         refused = await say_yes(
             browser, await ask(browser, "resend", email=JOERG), reason="x" * 501
@@ -236,9 +236,9 @@ async def test_resolve_says_who_decided(tmp_path, act, state):
         serve_on(scene) as served,
         served.client() as browser,
     ):
-        assert find_standing(await do(browser, "send-now")) == "needs a person"
+        assert find_ending(await do(browser, "send-now")) == "needs a person"
         answer = await do(browser, act, email=JOERG)
-        assert find_standing(answer) == "done"
+        assert find_ending(answer) == "done"
         assert await scene.states() == {JOERG: state}
         assert history(scene, JOERG)[-1][1].startswith(f"by {BY}: ")
 
@@ -251,9 +251,9 @@ async def test_retry_and_cancel_do_what_they_say(tmp_path):
         served.client() as browser,
     ):
         await do(browser, "send-now")
-        assert find_standing(await do(browser, "retry", all="yes")) == "done"
+        assert find_ending(await do(browser, "retry", all="yes")) == "done"
         assert await scene.states() == {JOERG: "queued"}
-        assert find_standing(await do(browser, "cancel", email=JOERG)) == "done"
+        assert find_ending(await do(browser, "cancel", email=JOERG)) == "done"
         assert await scene.states() == {JOERG: "cancelled"}
         nothing = await ask(browser, "cancel", all="yes")
         assert find_token(nothing) == ""
@@ -270,10 +270,10 @@ async def test_approve_is_possible_and_known_by_name(tmp_path):
         held = await ask(browser, "send-now")
         assert "held back" in held.text
         answer = await do(browser, "approve", page=review.digest[:12], reason="read it all")
-        assert find_standing(answer) == "done"
+        assert find_ending(answer) == "done"
         assert (await scene.run()).sent == 1
         unknown = await ask(browser, "approve", page="0123456789ab")
-        assert (unknown.status_code, find_standing(unknown)) == (409, "refused")
+        assert (unknown.status_code, find_ending(unknown)) == (409, "refused")
 
 
 async def test_a_link_is_the_answer_and_stands_nowhere_else(tmp_path):
@@ -453,7 +453,7 @@ async def test_a_question_that_takes_too_long_is_given_up_in_words(tmp_path, act
         served.client() as browser,
     ):
         late = await ask(browser, act, **FORMS.get(act, {}))
-        assert (late.status_code, find_standing(late)) == (503, "try later")
+        assert (late.status_code, find_ending(late)) == (503, "try later")
         assert "It takes too long just now, so nothing was done." in late.text
         # It has given its lease back.
         assert (await scene.run()).sent == 2

@@ -27,7 +27,7 @@ from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.run_values import PreparedRun
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from tests.console.acting import ask, find_standing, find_token, read_answer, say_yes
+from tests.console.acting import ask, find_ending, find_token, read_answer, say_yes
 from tests.console.serving import serve_on
 from tests.stage import NAME, SESSION, WEBINAR, Stage, panelist, stage
 
@@ -147,7 +147,7 @@ async def ask_for(scene: Scene, name: str, act: str, **fields: str) -> None:
         await read(scene, name)
     answer = await ask(person.browser, act, **fields)
     if answer.status_code == 409:
-        assert find_standing(answer) == "held by another run"
+        assert find_ending(answer) == "held by another run"
         assert scene.command or any(other.has_said_yes for other in scene.people.values())
     is_question = answer.status_code == 200 and bool(find_token(answer))
     person.question = answer if is_question else None
@@ -166,13 +166,13 @@ async def read(scene: Scene, name: str) -> None:
     if not person.has_said_yes or person.question is None:
         return
     answer = await read_answer(person.browser, person.question)
-    standing = find_standing(answer)
+    ending = find_ending(answer)
     if "It has changed since you were asked" in answer.text:
-        standing = "changed"
-    assert standing in {"done", "nothing to do", "held by another run", "changed"}
-    if standing == "done" and person.kind:
+        ending = "changed"
+    assert ending in {"done", "nothing to do", "held by another run", "changed"}
+    if ending == "done" and person.kind:
         scene.copies[person.kind] += 1
-    elif standing == "done":
+    elif ending == "done":
         told = int(SENT.findall(answer.text)[0])
         # What the question promised, no more and no less.
         assert told == int(PROMISED.findall(person.question.text)[0])

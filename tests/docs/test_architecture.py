@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 
 import onboarding
 from onboarding.model.deliveries import State
-from onboarding.plan.call_budget import LAST_DAY, LAST_HOURS, Reason, find_list_interval
+from onboarding.plan.call_budget import LAST_DAY, LAST_HOURS, ListReason, find_list_interval
 from tests.docs.pages import ROOT, prose, read, table, word, words
 
 PAGE = read("docs/architecture.md")
@@ -73,7 +73,7 @@ def test_reasons_to_list_invitees_are_those_of_the_program():
         (word(name), why)
         for name, why, *_ in table(PAGE, "reason", "the invitees are listed because")
     ]
-    assert rows == [(reason.name, reason.value) for reason in Reason]
+    assert rows == [(reason.name, reason.value) for reason in ListReason]
 
 
 def test_times_of_the_regular_lists_are_those_of_the_program():

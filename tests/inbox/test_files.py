@@ -8,7 +8,7 @@ import pytest
 
 from onboarding.errors import ConfigurationError
 from onboarding.inbox.files import Maildir, Mbox
-from onboarding.inbox.mailboxes import BATCH, MOST
+from onboarding.inbox.mailboxes import MESSAGES_AT_ONCE, MOST
 from onboarding.inbox.parts import MAX_BYTES
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -51,13 +51,13 @@ def test_maildir_is_read_from_the_oldest_new_file_on(folder):
 
 
 def test_maildir_in_batches_and_within_a_limit(folder):
-    for number in range(BATCH + 2):
+    for number in range(MESSAGES_AT_ONCE + 2):
         put(folder, f"m{number:04}", b"%d" % number, ago=1000 - number)
 
     batches = list(Maildir(folder, "seen", NOW).read(None))
 
-    assert [len(batch.messages) for batch in batches] == [BATCH, 2]
-    assert MOST > BATCH
+    assert [len(batch.messages) for batch in batches] == [MESSAGES_AT_ONCE, 2]
+    assert MOST > MESSAGES_AT_ONCE
 
 
 def test_maildir_file_is_read_in_part(folder):

@@ -62,7 +62,7 @@ def do(
         registrations.set_standing(connection, session, [person], Standing.ADDED, NOW)
     elif what == "problem":
         found = [*sessions.list_problems(connection, session), Problem(2, "email", email, mention)]
-        sessions.finish_run(connection, session, found, 0, NOW)
+        sessions.record_run_end(connection, session, found, 0, NOW)
     else:
         send(connection, session, number, step, mention)
 

@@ -98,7 +98,7 @@ CASES = {
     "problems": sessions.list_problems,
     "roster": roster_rows.load_roster,
     "registered at": registrations.list_registered_at,
-    "end of a run": lambda c, session_row: sessions.finish_run(c, session_row, [], 4, NOW),
+    "end of a run": lambda c, session_row: sessions.record_run_end(c, session_row, [], 4, NOW),
     "forgetting": lambda c, session_row: c.exec_driver_sql(
         f"DELETE FROM events WHERE session = {sql.mark(c.dialect)}", (session_row,)
     ),

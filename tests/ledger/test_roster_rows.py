@@ -97,7 +97,7 @@ def test_registered_at_is_when_the_person_was_last_added(connection, session_row
 def test_notes_of_a_run_can_be_listed_apart(connection, session_row):
     problem, note = Problem(2, "role", "", "bad"), Problem(None, None, "", "worth knowing")
 
-    sessions.finish_run(connection, session_row, [problem], 1, NOW, notes=[note])
+    sessions.record_run_end(connection, session_row, [problem], 1, NOW, notes=[note])
 
     assert sessions.list_problems(connection, session_row) == [problem, note]
     assert sessions.list_problems(connection, session_row, only_notes=True) == [note]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from onboarding.errors import ConfigurationError, TryLater
 from onboarding.ledger import deliveries, leases, registrations, roster_rows
 from onboarding.ledger.schema import metadata
-from onboarding.ledger.server_copy import BATCH, copy_to_server
+from onboarding.ledger.server_copy import ROWS_AT_ONCE, copy_to_server
 from onboarding.ledger.store import Ledger
 from onboarding.model.deliveries import Transition
 from onboarding.model.registrations import Standing
@@ -16,7 +16,7 @@ from tests.ledger.making import NOW, RUN, claimed, invitee, order, queue, record
 
 pytestmark = pytest.mark.anyio
 
-PEOPLE = BATCH + 5
+PEOPLE = ROWS_AT_ONCE + 5
 
 
 def fill(connection: sa.Connection) -> int:

@@ -89,8 +89,8 @@ def test_find_looks_for(connection, account, webinar, wanted, found):
 
 
 def test_problems_of_a_run_replace_those_of_the_run_before(connection, session_row):
-    sessions.finish_run(connection, session_row, [Problem(2, "role", "", "old")], 4, NOW)
-    sessions.finish_run(connection, session_row, PROBLEMS, 2, NOW + MINUTE)
+    sessions.record_run_end(connection, session_row, [Problem(2, "role", "", "old")], 4, NOW)
+    sessions.record_run_end(connection, session_row, PROBLEMS, 2, NOW + MINUTE)
 
     assert sessions.list_problems(connection, session_row) == PROBLEMS
     found = sessions.find(connection, ACCOUNT, "webinar-1", "session-1")
@@ -100,7 +100,7 @@ def test_problems_of_a_run_replace_those_of_the_run_before(connection, session_r
 def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_before_stay(
     connection, session_row
 ):
-    sessions.finish_run(connection, session_row, PROBLEMS, 4, NOW)
+    sessions.record_run_end(connection, session_row, PROBLEMS, 4, NOW)
 
     sessions.store_run_start(connection, session_row, 3, NOW + MINUTE)
 
@@ -111,10 +111,10 @@ def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_bef
 
 def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, session_row):
     other = seen(connection, 2)
-    sessions.finish_run(connection, session_row, PROBLEMS, 4, NOW)
-    sessions.finish_run(connection, other, PROBLEMS, 4, NOW)
+    sessions.record_run_end(connection, session_row, PROBLEMS, 4, NOW)
+    sessions.record_run_end(connection, other, PROBLEMS, 4, NOW)
 
-    sessions.finish_run(connection, session_row, [], 2, NOW)
+    sessions.record_run_end(connection, session_row, [], 2, NOW)
 
     assert (
         list(sessions.list_problems(connection, session_row)),
@@ -188,7 +188,7 @@ def _fill(connection: sa.Connection) -> int:
     session_row = seen(connection)
     registrations.set_standing(connection, session_row, [invitee()], Standing.ADDED, NOW)
     new_deliveries.enqueue(connection, session_row, [order()], NOW)
-    sessions.finish_run(
+    sessions.record_run_end(
         connection, session_row, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW
     )
     cache.store_colleagues(connection, ACCOUNT, [ADA], NOW)

@@ -201,7 +201,9 @@ async def test_full_disk_keeps_what_still_fits_of_a_group(database):
         session_row = await ledger.run(sessions.upsert, session())
         await ledger.run(_limit_pages, 2)
 
-        results = await grouped(ledger, (sessions.finish_run, session_row, many, 1, NOW), (note, 1))
+        results = await grouped(
+            ledger, (sessions.record_run_end, session_row, many, 1, NOW), (note, 1)
+        )
 
         assert (type(results[0]), results[1]) == (TryLater, 1)
         assert (

@@ -11,10 +11,10 @@ from onboarding.model.entries import (
     Anchor,
     Audience,
     Entry,
-    Quiet,
+    QuietHours,
     Schedule,
     When,
-    due_at,
+    find_due_time,
     find_misplaced,
     find_send_after,
     parse_quiet,
@@ -36,7 +36,7 @@ SESSION = Session(
 WALL = datetime
 """A wall time: Hypothesis and settings give times without a zone."""
 
-NIGHT = Quiet(time(21), time(8))
+NIGHT = QuietHours(time(21), time(8))
 ZONES = [
     "Pacific/Auckland",
     "Asia/Kolkata",
@@ -131,7 +131,7 @@ def test_every_time_is_read_back_from_its_own_form(minutes, anchor, is_before):
     ],
 )
 def test_when_an_entry_is_due_for_a_reader(when, zone, due):
-    assert due_at(entry(when), SESSION, zone, None, START) == utc(due)
+    assert find_due_time(entry(when), SESSION, zone, None, START) == utc(due)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,9 @@ def test_when_an_entry_is_due_for_a_reader(when, zone, due):
     ],
 )
 def test_a_clock_time_at_a_change_of_daylight_saving(start, when, due):
-    assert due_at(entry(when), session_at(utc(start)), "Europe/Berlin", None, START) == utc(due)
+    assert find_due_time(entry(when), session_at(utc(start)), "Europe/Berlin", None, START) == utc(
+        due
+    )
 
 
 @given(
@@ -162,7 +164,7 @@ def test_every_clock_time_is_shown_by_the_readers_clock_or_lies_in_no_ones(
 ):
     clock = clock.replace(second=0, microsecond=0)
     session = session_at(start.replace(tzinfo=UTC))
-    due = due_at(
+    due = find_due_time(
         Entry("a", "a", "a", When(-timedelta(days=days), Anchor.START, clock)),
         session, zone, None, START,
     )  # fmt: skip
@@ -206,36 +208,40 @@ BERLIN = "Europe/Berlin"
 )  # fmt: skip
 def test_quiet_hours(start, when, now, due):
     session = session_at(utc(start))
-    assert due_at(entry(when), session, BERLIN, NIGHT, utc(now)) == utc(due)
+    assert find_due_time(entry(when), session, BERLIN, NIGHT, utc(now)) == utc(due)
 
 
 def test_who_may_be_missing_does_not_wait_for_the_morning():
     session = session_at(utc("2026-12-17 22:00"))
     missing = entry("start-5m", Audience.MISSING)
-    assert due_at(missing, session, BERLIN, NIGHT, START) == utc("2026-12-17 21:55")
+    assert find_due_time(missing, session, BERLIN, NIGHT, START) == utc("2026-12-17 21:55")
 
 
 @pytest.mark.parametrize(
     ("night", "when", "start", "due"),
     [
         # The night of 2026-03-29 is an hour shorter, that of 2026-10-25 an hour longer.
-        (Quiet(time(21), time(8)), "-1d 23:00", "2026-03-29 13:00", "2026-03-29 06:00"),
-        (Quiet(time(21), time(8)), "-1d 23:00", "2026-10-25 14:00", "2026-10-25 07:00"),
+        (QuietHours(time(21), time(8)), "-1d 23:00", "2026-03-29 13:00", "2026-03-29 06:00"),
+        (QuietHours(time(21), time(8)), "-1d 23:00", "2026-10-25 14:00", "2026-10-25 07:00"),
         # They end at a time that does not exist, or twice.
-        (Quiet(time(21), time(2, 30)), "-1d 23:00", "2026-03-29 13:00", "2026-03-29 01:30"),
-        (Quiet(time(21), time(2, 30)), "-1d 23:00", "2026-10-25 14:00", "2026-10-25 00:30"),
+        (QuietHours(time(21), time(2, 30)), "-1d 23:00", "2026-03-29 13:00", "2026-03-29 01:30"),
+        (QuietHours(time(21), time(2, 30)), "-1d 23:00", "2026-10-25 14:00", "2026-10-25 00:30"),
     ],
 )
 def test_quiet_hours_at_a_change_of_daylight_saving(night, when, start, due):
     session = session_at(utc(start))
-    assert due_at(entry(when), session, BERLIN, night, utc("2026-01-01 00:00")) == utc(due)
+    assert find_due_time(entry(when), session, BERLIN, night, utc("2026-01-01 00:00")) == utc(due)
 
 
 def test_quiet_hours_within_a_day():
-    noon = Quiet(time(12), time(14))
+    noon = QuietHours(time(12), time(14))
     session = session_at(utc("2026-12-17 16:00"))
-    assert due_at(entry("+0d 13:00"), session, BERLIN, noon, START) == utc("2026-12-17 13:00")
-    assert due_at(entry("+0d 11:59"), session, BERLIN, noon, START) == utc("2026-12-17 10:59")
+    assert find_due_time(entry("+0d 13:00"), session, BERLIN, noon, START) == utc(
+        "2026-12-17 13:00"
+    )
+    assert find_due_time(entry("+0d 11:59"), session, BERLIN, noon, START) == utc(
+        "2026-12-17 10:59"
+    )
 
 
 @given(
@@ -256,7 +262,7 @@ def test_every_moment_is_quiet_exactly_if_the_readers_clock_says_so(moment, zone
         return  # the table above has these nights
     clock = local.time()
     inside = begin <= clock < end if begin < end else clock >= begin or clock < end
-    assert (Quiet(begin, end).find_span(at, zone) is not None) is inside
+    assert (QuietHours(begin, end).find_span(at, zone) is not None) is inside
 
 
 @pytest.mark.parametrize(

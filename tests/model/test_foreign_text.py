@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from onboarding.model.foreign_text import (
-    LONGEST,
+    LONGEST_TEXT,
     MAX_MARKS,
     clean,
     error_code,
@@ -157,7 +157,7 @@ def test_columns_of_a_line_stay_where_they_are():
     "text", ["a" * 5000, "ä" * 5000, "a b " * 10_000_000, "\x1b]" * 100_000, "\x9d" * 100_000]
 )
 def test_length_is_bounded_however_long_the_text(text):
-    assert len(clean(text)) <= LONGEST
+    assert len(clean(text)) <= LONGEST_TEXT
     assert len(printable(text, 10)) <= 10
 
 
@@ -166,7 +166,7 @@ def test_length_is_bounded_however_long_the_text(text):
 )
 def test_no_text_takes_long(text):
     """A pattern that tries again from every character would not come to an end here."""
-    assert len(clean(text, SECRETS)) <= LONGEST
+    assert len(clean(text, SECRETS)) <= LONGEST_TEXT
 
 
 def test_a_link_at_the_end_of_what_is_kept_is_no_half_link():

@@ -15,9 +15,9 @@ from onboarding.pipeline.proposals.copy_link import CopyLink
 from onboarding.pipeline.proposals.decide import Decide, Decision
 from onboarding.pipeline.proposals.proposal import (
     Act,
+    ActEnd,
     ActOutcome,
     Proposal,
-    Standing,
     find_outcome,
 )
 from onboarding.pipeline.proposals.resend import Resend
@@ -82,7 +82,7 @@ async def test_send_now_proposes_names_and_duration_and_then_does_it(tmp_path):
 
         outcome = await execute(scene, send_now(scene), proposal.digest)
         assert outcome == ActOutcome(
-            Standing.DONE, "1 registered, 2 mails sent, no problems.", outcome.lines
+            ActEnd.DONE, "1 registered, 2 mails sent, no problems.", outcome.lines
         )
         assert scene.recipients() == sorted([HANNA, JOERG])
 
@@ -97,7 +97,7 @@ async def test_send_now_asks_again_where_the_plan_has_changed(tmp_path):
         assert (again.sentence, scene.told()) == ("Register 2, send 3 mails.", [])
         done = await execute(scene, send_now(scene), again.digest)
         assert isinstance(done, ActOutcome)
-        assert (done.standing, len(scene.told())) == (Standing.DONE, 3)
+        assert (done.ending, len(scene.told())) == (ActEnd.DONE, 3)
 
 
 async def test_what_another_run_has_done_meanwhile_is_not_done_again(tmp_path):
@@ -107,7 +107,7 @@ async def test_what_another_run_has_done_meanwhile_is_not_done_again(tmp_path):
 
         outcome = await execute(scene, send_now(scene), proposal.digest)
         assert isinstance(outcome, ActOutcome)
-        assert outcome.standing is Standing.NOTHING
+        assert outcome.ending is ActEnd.NOTHING
         assert scene.recipients() == sorted([HANNA, JOERG])
 
 
@@ -116,7 +116,7 @@ async def test_send_now_says_what_needs_a_person(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
         outcome = await agree(scene, send_now(scene))
         assert isinstance(outcome, ActOutcome)
-        assert outcome.standing is Standing.NEEDS_A_PERSON
+        assert outcome.ending is ActEnd.NEEDS_A_PERSON
         assert outcome.sentence == "1 registered, 1 mail sent, 1 rejected."
 
 
@@ -133,7 +133,7 @@ async def test_an_act_is_refused_while_another_run_holds_the_webinar(tmp_path):
             for act in acts:
                 with pytest.raises(AlreadyRunning, match="process") as found:
                     await propose(scene, act)
-                assert find_outcome(found.value).standing is Standing.HELD
+                assert find_outcome(found.value).ending is ActEnd.HELD
                 with pytest.raises(AlreadyRunning, match="since"):
                     await execute(scene, act, "digest")
         assert len(scene.told()) == 2
@@ -149,7 +149,7 @@ async def test_resend_sends_a_second_copy_and_says_whose_wish_it_was(tmp_path):
 
         outcome = await execute(scene, act, proposal.digest)
         assert isinstance(outcome, ActOutcome)
-        assert (outcome.standing, scene.told().count(JOERG)) == (Standing.DONE, 2)
+        assert (outcome.ending, scene.told().count(JOERG)) == (ActEnd.DONE, 2)
         details = [event.detail for event in read_history(scene.config, JOERG, NoProgress())]
         assert "by Dana: asked by phone" in details
 
@@ -188,7 +188,7 @@ async def test_a_doubt_is_resolved_as_the_person_says(tmp_path, decision, state)
 
         outcome = await execute(scene, act, proposal.digest)
         assert isinstance(outcome, ActOutcome)
-        assert outcome.standing is Standing.DONE
+        assert outcome.ending is ActEnd.DONE
         assert await scene.states() == {JOERG: state}
 
 
@@ -216,7 +216,7 @@ async def test_a_decision_about_nothing_is_nothing_to_do(tmp_path, decision):
         assert not await propose(scene, Decide(target_of(scene), decision, None))
         outcome = await execute(scene, Decide(target_of(scene), decision, None), "old")
         assert isinstance(outcome, ActOutcome)
-        assert outcome.standing is Standing.NOTHING
+        assert outcome.ending is ActEnd.NOTHING
 
 
 async def test_approve_says_what_the_page_showed_and_is_done_once(tmp_path):
@@ -233,7 +233,7 @@ async def test_approve_says_what_the_page_showed_and_is_done_once(tmp_path):
         second = await execute(scene, act, proposal.digest)
         assert isinstance(first, ActOutcome)
         assert isinstance(second, ActOutcome)
-        assert (first.standing, second.standing) == (Standing.DONE, Standing.NOTHING)
+        assert (first.ending, second.ending) == (ActEnd.DONE, ActEnd.NOTHING)
         assert (await scene.run()).sent == 1
 
 
@@ -257,7 +257,7 @@ async def test_a_link_of_a_person_who_is_not_registered_is_refused(tmp_path):
         async with act_services(scene) as services:
             with pytest.raises(ConfigurationError, match="not registered") as found:
                 await CopyLink(target_of(scene), "who@example.com").reveal(services, "Dana")
-        assert find_outcome(found.value).standing is Standing.REFUSED
+        assert find_outcome(found.value).ending is ActEnd.REFUSED
 
 
 async def test_acts_of_one_server_share_its_log_in(tmp_path):
@@ -276,7 +276,7 @@ async def test_the_stop_of_one_act_ends_that_act_alone(tmp_path):
         async with open_act_services(shared, NoProgress(), stop) as services:
             with pytest.raises(OnboardingError) as found:
                 await send_now(scene).propose(services)
-        assert find_outcome(found.value).standing is Standing.LATER
+        assert find_outcome(found.value).ending is ActEnd.LATER
         async with open_act_services(shared, NoProgress(), asyncio.Event()) as services:
             assert await send_now(scene).propose(services)
 

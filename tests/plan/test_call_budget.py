@@ -7,7 +7,7 @@ import pytest
 
 from onboarding.model.looks import Look
 from onboarding.plan.call_budget import (
-    Reason,
+    ListReason,
     Sight,
     find_list_interval,
     find_reason,
@@ -26,27 +26,27 @@ SIGHT = Sight("digest", "inputs", start=START, end=START + HOUR)
     ("look", "sight", "reason"),
     [
         ({}, {}, None),
-        ({"listed_at": None}, {}, Reason.NEW),
-        ({}, {"digest": "another"}, Reason.MOVED),
+        ({"listed_at": None}, {}, ListReason.NEW),
+        ({}, {"digest": "another"}, ListReason.MOVED),
         ({}, {"digest": ""}, None),
-        ({}, {"inputs": "another"}, Reason.INPUTS),
-        ({"inputs": ""}, {}, Reason.INPUTS),
-        ({}, {"message_due": True}, Reason.MESSAGE),
-        ({"exit_code": 1}, {}, Reason.UNFINISHED),
-        ({"exit_code": 75}, {}, Reason.UNFINISHED),
+        ({}, {"inputs": "another"}, ListReason.INPUTS),
+        ({"inputs": ""}, {}, ListReason.INPUTS),
+        ({}, {"message_due": True}, ListReason.MESSAGE),
+        ({"exit_code": 1}, {}, ListReason.UNFINISHED),
+        ({"exit_code": 75}, {}, ListReason.UNFINISHED),
         ({"exit_code": 1, "is_settled": True}, {}, None),
-        ({"exit_code": 1, "is_settled": True}, {"is_unfinished": True}, Reason.UNFINISHED),
-        ({"exit_code": 1, "is_settled": True}, {"message_due": True}, Reason.MESSAGE),
-        ({"exit_code": None}, {}, Reason.UNFINISHED),
-        ({}, {"is_unfinished": True}, Reason.UNFINISHED),
-        ({"listed_at": NOW - DAY}, {}, Reason.REGULAR),
+        ({"exit_code": 1, "is_settled": True}, {"is_unfinished": True}, ListReason.UNFINISHED),
+        ({"exit_code": 1, "is_settled": True}, {"message_due": True}, ListReason.MESSAGE),
+        ({"exit_code": None}, {}, ListReason.UNFINISHED),
+        ({}, {"is_unfinished": True}, ListReason.UNFINISHED),
+        ({"listed_at": NOW - DAY}, {}, ListReason.REGULAR),
         ({"listed_at": NOW - DAY + MINUTE}, {}, None),
-        ({"listed_at": NOW + DAY}, {}, Reason.REGULAR),
+        ({"listed_at": NOW + DAY}, {}, ListReason.REGULAR),
         # Over: nothing but a due message has it listed again.
         ({"listed_at": NOW - DAY}, {"start": NOW - 3 * HOUR, "end": NOW}, None),
-        ({}, {"start": NOW - 3 * HOUR, "end": NOW, "message_due": True}, Reason.MESSAGE),
+        ({}, {"start": NOW - 3 * HOUR, "end": NOW, "message_due": True}, ListReason.MESSAGE),
         # The first reason counts.
-        ({"listed_at": None, "exit_code": 1}, {"digest": "another"}, Reason.NEW),
+        ({"listed_at": None, "exit_code": 1}, {"digest": "another"}, ListReason.NEW),
     ],
 )
 def test_invitees_are_listed_for_a_reason(look, sight, reason):

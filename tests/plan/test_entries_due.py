@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.model.answers import Answer
-from onboarding.model.entries import Attendance, Audience, Entry, Quiet, Schedule, parse_when
+from onboarding.model.entries import Attendance, Audience, Entry, QuietHours, Schedule, parse_when
 from onboarding.model.people import Role
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan.entries_due import (
@@ -268,7 +268,9 @@ def test_far_from_all_entries_nothing_has_to_be_computed(now, near):
 
 @given(st.sampled_from(["Pacific/Auckland", "Europe/Berlin", "Pacific/Honolulu"]), st.data())
 def test_whatever_is_due_for_any_reader_is_near(zone, data):
-    schedule = Schedule(FULL.entries, data.draw(st.sampled_from([None, Quiet(time(9), time(8))])))
+    schedule = Schedule(
+        FULL.entries, data.draw(st.sampled_from([None, QuietHours(time(9), time(8))]))
+    )
     now = START + timedelta(hours=data.draw(st.integers(-24 * 20, 24 * 20)))
     reader = replace(ADA, zone=zone, attendance=Attendance.JOINED)
     if plan_entries(reader, timetable(now, schedule)).due:
@@ -281,7 +283,7 @@ WHENS = ["-10d 09:00", "-3d", "-1d 09:00", "-2h", "-20m", "+5m", "end+1h", "end+
 @given(
     whens=st.lists(st.sampled_from(WHENS), unique=True, min_size=1),
     zone=st.sampled_from(["Pacific/Auckland", "Europe/Berlin", "Pacific/Honolulu"]),
-    quiet=st.sampled_from([None, Quiet(time(21), time(8))]),
+    quiet=st.sampled_from([None, QuietHours(time(21), time(8))]),
     minutes=st.lists(st.integers(1, 700), min_size=60, max_size=120),
     moves=st.lists(st.tuples(st.integers(0, 119), st.integers(-30, 30)), max_size=3),
 )

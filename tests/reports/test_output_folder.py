@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onboarding.errors import ConfigurationError
-from onboarding.reports.output_folder import LIST, NAME, write_files
+from onboarding.reports.output_folder import LIST, PREVIEW_FILE, write_files
 from onboarding.reports.preview import write_preview
 from tests.reports.test_preview import ANNA, HANA, HOSTILE, preview
 
@@ -33,7 +33,7 @@ def test_letters_of_a_person_who_is_gone_are_removed_with_their_folder(tmp_path)
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"002-anna-author", "004"}
     listed = set(json.loads((tmp_path / LIST).read_text()))
     assert names(tmp_path) == listed | {LIST}
-    assert [name for name in listed if not NAME.fullmatch(name)] == []
+    assert [name for name in listed if not PREVIEW_FILE.fullmatch(name)] == []
 
 
 def test_new_files_are_private_and_the_others_keep_their_mode(folder):

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.people import Colleague, LinkedUser
 from onboarding.model.sessions import SessionStatus, Webinar
-from onboarding.ringcentral.client import LOOK_BACK, RingCentral
+from onboarding.ringcentral.client import FOUND_FOR, RingCentral
 from onboarding.ringcentral.errors import assert_from_ringcentral
 from onboarding.ringcentral.settings import RingCentralSettings
 from tests.ringcentral.people import host, key, on_wire, record
@@ -71,7 +71,7 @@ async def test_a_session_that_is_not_named_is_the_webinars_only_one(client, serv
         SecretStr("https://v.example.com/host"),
     )
     assert [call.path for call in server.calls] == ["/webinar/configuration/v1/sessions"]
-    assert server.calls[0].query["endTimeFrom"] == (START - LOOK_BACK).strftime(
+    assert server.calls[0].query["endTimeFrom"] == (START - FOUND_FOR).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )
 

@@ -6,7 +6,15 @@ from onboarding.errors import Refused, TryLater
 from onboarding.model.deliveries import Deferred, Rejected, Reply
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.phases import Classification, ConnectionRefusal, Phase, RefusalScope
-from onboarding.smtp.providers import DAY, EVERYWHERE, HOUR, MINUTE, PRESETS, KnownReply, Provider
+from onboarding.smtp.providers import (
+    EVERYWHERE,
+    PRESETS,
+    SECONDS_PER_DAY,
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MINUTE,
+    KnownReply,
+    Provider,
+)
 from onboarding.smtp.replies import (
     as_outcome,
     classify,
@@ -223,14 +231,14 @@ def test_refusal_is_about_the_right_thing(phase, line, provider, scope, permanen
             Phase.DOT,
             "432 4.3.2 sender thread limit exceeded",
             OUTLOOK,
-            MINUTE,
+            SECONDS_PER_MINUTE,
             "lower [smtp] max_connections",
         ),
         (
             Phase.RCPT,
             "550 5.4.5 Daily user sending limit exceeded",
             GOOGLE,
-            DAY,
+            SECONDS_PER_DAY,
             "run again tomorrow",
         ),
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, 3600.0, "in an hour"),
@@ -252,11 +260,18 @@ def test_one_row_says_what_a_providers_452_at_rcpt_means(scope, provider):
     """Added to any provider's replies it decides before codes and phases, in its own phase only."""
     line = reply("452 4.3.1 Mailbox store is busy")
     row = KnownReply(
-        452, ("4.3.1",), "store is busy", Phase.RCPT, scope, retry_after=HOUR, hint="Wait."
+        452,
+        ("4.3.1",),
+        "store is busy",
+        Phase.RCPT,
+        scope,
+        retry_after=SECONDS_PER_HOUR,
+        hint="Wait.",
     )
     rows = (row, *(PRESETS[provider].replies if provider else ()), *EVERYWHERE)
 
-    assert classify_by(rows, Phase.RCPT, line) == Classification(scope, False, HOUR, "Wait.")  # noqa: FBT003
+    meant = Classification(scope, False, SECONDS_PER_HOUR, "Wait.")  # noqa: FBT003
+    assert classify_by(rows, Phase.RCPT, line) == meant
     for phase in set(Phase) - {Phase.RCPT}:
         assert classify_by(rows, phase, line) == classify(phase, line, provider)
     assert classify(Phase.RCPT, line, provider) == Classification(

@@ -109,7 +109,7 @@ def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None
     return None, None
 
 
-def list_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
+def list_template_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
     """List every template of these kinds, without endings.
 
     Shared parts are in folders of their own and don't count.

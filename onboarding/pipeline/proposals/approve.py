@@ -9,10 +9,10 @@ from onboarding.model.foreign_text import printable
 from onboarding.model.reviews import SHOWN_DIGITS, ReviewedMessage
 from onboarding.pipeline.approve import approve_page, find_page
 from onboarding.pipeline.proposals.proposal import (
+    ActEnd,
     ActOutcome,
     Proposal,
     ProposedPerson,
-    Standing,
     count,
 )
 from onboarding.pipeline.refresh import read_roster
@@ -55,9 +55,9 @@ class Approve:
         )
         lines = tuple(filter(None, (newer,)))
         if not approval.is_new:
-            return ActOutcome(Standing.NOTHING, f"You had approved the page {shown} before.", lines)
+            return ActOutcome(ActEnd.NOTHING, f"You had approved the page {shown} before.", lines)
         hint = "A run sends what it shows: one of cron, or “Send now”."
-        return ActOutcome(Standing.DONE, f"The page {shown} is approved.", lines, hint)
+        return ActOutcome(ActEnd.DONE, f"The page {shown} is approved.", lines, hint)
 
 
 async def _read_names(services: Services, target: Target) -> Mapping[str, str]:

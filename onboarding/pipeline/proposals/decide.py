@@ -12,10 +12,10 @@ from onboarding.model.known_secrets import Secrets
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.proposals.proposal import (
+    ActEnd,
     ActOutcome,
     Proposal,
     ProposedPerson,
-    Standing,
     build_idle_outcome,
     count,
     make_digest,
@@ -52,7 +52,7 @@ class DecisionRules:
 
 NEXT_RUN = "The next run sends it: a run of cron, or “Send now”."
 
-RULES: Mapping[Decision, DecisionRules] = {
+DECISION_RULES: Mapping[Decision, DecisionRules] = {
     Decision.WAS_SENT: DecisionRules(
         frozenset({State.IN_DOUBT}),
         LockedWebinar.resolve_sent,
@@ -106,7 +106,7 @@ class Decide:
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
         """Decide, if it is still about the same messages in the same states."""
-        rules = RULES[self.decision]
+        rules = DECISION_RULES[self.decision]
         async with lock_webinar(services, self.target, by) as webinar:
             found = await self._find_messages(webinar)
             proposal = self._propose_decision(services, webinar, found)
@@ -116,18 +116,18 @@ class Decide:
         return _sum_up_decision(rules, found, changed)
 
     async def _find_messages(self, webinar: LockedWebinar) -> Sequence[DeliveryRecord]:
-        rules = RULES[self.decision]
+        rules = DECISION_RULES[self.decision]
         states = rules.states if self.emails is None else rules.states | rules.named
         return await webinar.list_messages(states, self.emails)
 
     def _propose_decision(
         self, services: Services, webinar: LockedWebinar, found: Sequence[DeliveryRecord]
     ) -> Proposal:
-        rules, zone = RULES[self.decision], webinar.time_zone
+        rules, zone = DECISION_RULES[self.decision], webinar.time_zone
         if not found:
             return Proposal(rules.nothing)
         secrets = services.config.secrets
-        people = [_describe_message(record, zone, secrets) for record in found]
+        people = [_describe_decision(record, zone, secrets) for record in found]
         return Proposal(
             sentence=f"{rules.verb} {count(len(found), 'message')}.",
             people=tuple(people),
@@ -136,7 +136,7 @@ class Decide:
         )
 
 
-def _describe_message(record: DeliveryRecord, time_zone: str, secrets: Secrets) -> ProposedPerson:
+def _describe_decision(record: DeliveryRecord, time_zone: str, secrets: Secrets) -> ProposedPerson:
     since = format_with_zone(record.at, time_zone)
     state = record.delivery.state.replace("_", " ")
     return ProposedPerson(
@@ -170,6 +170,6 @@ def _sum_up_decision(
         for key in sorted(keys - set(changed))
     ]
     if not done:
-        return ActOutcome(Standing.NOTHING, "Nothing was changed.", tuple(left))
-    standing = Standing.NEEDS_A_PERSON if left else Standing.DONE
-    return ActOutcome(standing, f"{count(len(done), 'message')} changed.", (*done, *left))
+        return ActOutcome(ActEnd.NOTHING, "Nothing was changed.", tuple(left))
+    ending = ActEnd.NEEDS_A_PERSON if left else ActEnd.DONE
+    return ActOutcome(ending, f"{count(len(done), 'message')} changed.", (*done, *left))

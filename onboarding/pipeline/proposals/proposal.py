@@ -23,11 +23,11 @@ from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 
-ASK_AGAIN = "Nothing was done. Ask again when that run has ended."
+HINT_WHEN_HELD = "Nothing was done. Ask again when that run has ended."
 """The hint of AlreadyRunning here: no run does what only a person asks for."""
 
 
-class Standing(StrEnum):
+class ActEnd(StrEnum):
     """How an act ended."""
 
     DONE = "done"
@@ -38,10 +38,10 @@ class Standing(StrEnum):
     NEEDS_A_PERSON = "needs a person"
 
 
-STANDINGS = {
-    EXIT_DONE: Standing.DONE,
-    EXIT_NEEDS_A_PERSON: Standing.NEEDS_A_PERSON,
-    EXIT_TRY_LATER: Standing.LATER,
+ENDING_OF_EXIT_CODE = {
+    EXIT_DONE: ActEnd.DONE,
+    EXIT_NEEDS_A_PERSON: ActEnd.NEEDS_A_PERSON,
+    EXIT_TRY_LATER: ActEnd.LATER,
 }
 """What the exit code of a command means for an act that was done."""
 
@@ -78,7 +78,7 @@ class Proposal:
 class ActOutcome:
     """What came of an act: a sentence, a line for each thing to know, and the next step."""
 
-    standing: Standing
+    ending: ActEnd
     sentence: str
     lines: tuple[str, ...] = ()
     hint: str = ""
@@ -101,17 +101,17 @@ class Act(Protocol):
 def find_outcome(error: OnboardingError) -> ActOutcome:
     """Say what an error means for the person whose act it ended."""
     if isinstance(error, AlreadyRunning):
-        standing = Standing.HELD
+        ending = ActEnd.HELD
     elif isinstance(error, TryLater):
-        standing = Standing.LATER
+        ending = ActEnd.LATER
     else:
-        standing = Standing.REFUSED
-    return ActOutcome(standing, error.message, hint=error.hint)
+        ending = ActEnd.REFUSED
+    return ActOutcome(ending, error.message, hint=error.hint)
 
 
 def build_idle_outcome(proposal: Proposal) -> ActOutcome:
     """Say that there is nothing to do any more, in the words of the empty proposal."""
-    return ActOutcome(Standing.NOTHING, proposal.sentence, proposal.warnings)
+    return ActOutcome(ActEnd.NOTHING, proposal.sentence, proposal.warnings)
 
 
 def describe_problems(problems: Sequence[Problem]) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from onboarding.errors import EXIT_DONE
 from onboarding.model.foreign_text import printable
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.proposals.proposal import (
-    ASK_AGAIN,
-    STANDINGS,
+    ENDING_OF_EXIT_CODE,
+    HINT_WHEN_HELD,
     ActOutcome,
     Proposal,
     ProposedPerson,
@@ -41,12 +41,12 @@ class Resend:
 
     async def propose(self, services: Services) -> Proposal:
         """Look at who can be sent their message again."""
-        async with webinar_lease(services, self.target, hint=ASK_AGAIN):
+        async with webinar_lease(services, self.target, hint=HINT_WHEN_HELD):
             return _propose_copies(await prepare_resend(services, self.target, self.emails))
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
         """Send the copies, if the people, their kinds and what they got last are still the same."""
-        async with webinar_lease(services, self.target, hint=ASK_AGAIN) as lease:
+        async with webinar_lease(services, self.target, hint=HINT_WHEN_HELD) as lease:
             prepared = await prepare_resend(services, self.target, self.emails)
             proposal = _propose_copies(prepared)
             if proposal.digest != digest:
@@ -58,7 +58,7 @@ class Resend:
             return replace(find_outcome(error), lines=lines)
         code = resend_exit_code(results)
         sentence = "Sent again." if code == EXIT_DONE else "Not all of it was sent."
-        return ActOutcome(STANDINGS[code], sentence, lines)
+        return ActOutcome(ENDING_OF_EXIT_CODE[code], sentence, lines)
 
 
 def _propose_copies(prepared: PreparedResend) -> Proposal:
@@ -68,13 +68,13 @@ def _propose_copies(prepared: PreparedResend) -> Proposal:
         return Proposal("No message can be sent again.", warnings=refused)
     return Proposal(
         sentence=f"Send {count(len(due), 'mail')} again.",
-        people=tuple(_describe_person(prepared, item) for item in due),
+        people=tuple(_describe_resend(prepared, item) for item in due),
         warnings=refused,
-        digest=_find_digest(prepared),
+        digest=_digest_resend(prepared),
     )
 
 
-def _describe_person(prepared: PreparedResend, item: PlanItem) -> ProposedPerson:
+def _describe_resend(prepared: PreparedResend, item: PlanItem) -> ProposedPerson:
     waits = ", which waits in the queue" if item.queued else ""
     return ProposedPerson(
         email=printable(item.invitee.email),
@@ -84,7 +84,7 @@ def _describe_person(prepared: PreparedResend, item: PlanItem) -> ProposedPerson
     )
 
 
-def _find_digest(prepared: PreparedResend) -> str:
+def _digest_resend(prepared: PreparedResend) -> str:
     # With the latest message: where a run has sent one meanwhile, a copy is no more what the
     # person asked for.
     keys = sorted(item.invitee.key for item in prepared.plan.mail)

@@ -11,12 +11,12 @@ from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.proposals.proposal import (
-    ASK_AGAIN,
-    STANDINGS,
+    ENDING_OF_EXIT_CODE,
+    HINT_WHEN_HELD,
+    ActEnd,
     ActOutcome,
     Proposal,
     ProposedPerson,
-    Standing,
     build_idle_outcome,
     count,
     describe_problems,
@@ -44,7 +44,7 @@ class SendNow:
 
     async def propose(self, services: Services) -> Proposal:
         """Plan a run."""
-        async with webinar_lease(services, self.target, hint=ASK_AGAIN):
+        async with webinar_lease(services, self.target, hint=HINT_WHEN_HELD):
             planned = await plan_run(services, self.target, Options())
             if planned.plan:
                 # A wrong template is found before a person is asked.
@@ -53,9 +53,9 @@ class SendNow:
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
         """Run, if the plan is still the one that was agreed to."""
-        async with webinar_lease(services, self.target, hint=ASK_AGAIN) as lease:
+        async with webinar_lease(services, self.target, hint=HINT_WHEN_HELD) as lease:
             planned = await plan_run(services, self.target, Options())
-            if _find_digest(planned) != digest:
+            if _digest_work(planned) != digest:
                 proposal = await _propose_run(services, planned)
                 return proposal or build_idle_outcome(proposal)
             prepared = await start_run(services, planned)
@@ -65,7 +65,7 @@ class SendNow:
         return _sum_up_run(result)
 
 
-def _find_digest(planned: PreparedRun) -> str:
+def _digest_work(planned: PreparedRun) -> str:
     return work_digest(planned.plan, planned.state.snapshot.session) if planned.plan else ""
 
 
@@ -77,7 +77,7 @@ async def _propose_run(services: Services, planned: PreparedRun) -> Proposal:
         people=tuple(_describe_person(item) for item in plan.items if item.needs_anything),
         remarks=tuple(_list_remarks(services.config, planned, is_paused=is_paused)),
         warnings=tuple(_list_run_warnings(planned)),
-        digest=_find_digest(planned),
+        digest=_digest_work(planned),
     )
 
 
@@ -131,16 +131,16 @@ def _describe_person(item: PlanItem) -> ProposedPerson:
 
 def _sum_up_run(result: Result) -> ActOutcome:
     """Say how a run ended."""
-    standing = STANDINGS[result.exit_code]
-    if standing is Standing.DONE and not result.has_changes:
-        standing = Standing.NOTHING
+    ending = ENDING_OF_EXIT_CODE[result.exit_code]
+    if ending is ActEnd.DONE and not result.has_changes:
+        ending = ActEnd.NOTHING
     waiting = result.counts.get(State.QUEUED, 0)
     lines = []
     if waiting:
         lines.append(f"{count(waiting, 'message')} queued: the next run sends what is due.")
     if result.has_unsent_invites:
         lines.append(DO_NOT_SEND_NOW)
-    return ActOutcome(standing, _count_done(result), (*describe_problems(result.problems), *lines))
+    return ActOutcome(ending, _count_done(result), (*describe_problems(result.problems), *lines))
 
 
 def _count_done(result: Result) -> str:
