@@ -1,7 +1,7 @@
 """A PostgreSQL server of our own: a private Unix socket, a folder that is gone afterwards.
 
-`initdb` refuses to run as root, so root starts it as another user. Nothing is flushed to the disk:
-no test cuts the machine's power.
+`initdb` refuses to run as root, so root starts it as another user. Nothing is flushed to the disk,
+unless asked for: no test cuts the machine's power.
 """
 
 import os
@@ -9,7 +9,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -26,13 +26,12 @@ BINARIES = "/usr/lib/postgresql/*/bin/initdb"
 
 SETTINGS = {
     "listen_addresses": "''",
-    "fsync": "off",
-    "full_page_writes": "off",
     "max_connections": "60",
     "shared_buffers": "32MB",
     "autovacuum": "off",
     "lc_messages": "C",
 }
+UNFLUSHED = {"fsync": "off", "full_page_writes": "off"}
 
 
 def find_missing() -> str:
@@ -94,7 +93,7 @@ class RunningServer:
 
 
 @contextmanager
-def run_server() -> Iterator[RunningServer]:
+def run_server(*, flushes: bool = False) -> Iterator[RunningServer]:
     """Run a server with a ledger that can be copied."""
     # Not in pytest's folder: another user could not enter that.
     folder = Path(tempfile.mkdtemp(prefix="onboarding-postgresql-"))
@@ -102,7 +101,7 @@ def run_server() -> Iterator[RunningServer]:
         shutil.chown(folder, user)
     server = RunningServer(folder)
     try:
-        _prepare(server)
+        _prepare(server, SETTINGS if flushes else SETTINGS | UNFLUSHED)
         server.control("start")
         try:
             (where,) = server.execute("SHOW data_directory")
@@ -116,14 +115,14 @@ def run_server() -> Iterator[RunningServer]:
         shutil.rmtree(folder)
 
 
-def _prepare(server: RunningServer) -> None:
+def _prepare(server: RunningServer, settings: Mapping[str, str]) -> None:
     data = server.folder / "data"
     _run(
         Path(_folder_of_programs(), "initdb"),
         *("-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync"),
     )
     with (data / "postgresql.conf").open("a") as file:
-        for name, value in SETTINGS.items():
+        for name, value in settings.items():
             file.write(f"{name} = {value}\n")
         file.write(f"unix_socket_directories = '{server.folder}'\n")
     # A role whose password is asked for; all others are let in.

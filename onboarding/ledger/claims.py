@@ -7,12 +7,13 @@ costs nothing, as long as the message is still queued.
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import sqlalchemy as sa
 
 from onboarding.ledger import leases
-from onboarding.ledger.deliveries import build_delivery, is_queued, move, select_deliveries
-from onboarding.ledger.schema import HELD, REAL, deliveries
+from onboarding.ledger.deliveries import SESSION_KEY, build_delivery, is_queued, move
+from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
 from onboarding.model.deliveries import UNDER_WAY, Delivery, State
 
 RUN_DIED = "the run that was sending it died before the server's answer was recorded"
@@ -39,16 +40,17 @@ def claim(
     claimable = (*is_queued(session, rehearsal=rehearsal), *_is_claimable(now, only))
     oldest = sa.select(deliveries.c.id).where(*claimable).order_by(*_OLDEST_FIRST).limit(most)
     # What another process is just claiming is left to it. SQLite has no such words, and needs none:
-    # its transactions that write come one after the other.
-    ids = connection.execute(oldest.with_for_update(skip_locked=True)).scalars().all()
-    if not ids:
-        return []
-    # Read again and not RETURNING: SQLite gives its rows in no certain order
-    # (https://sqlite.org/lang_returning.html).
-    claimed = deliveries.c.id.in_(ids)
-    connection.execute(deliveries.update().where(claimed).values(holder=holder))
-    in_order = select_deliveries(claimed).order_by(None).order_by(*_OLDEST_FIRST)
-    return [build_delivery(row) for row in connection.execute(in_order).mappings()]
+    # its transactions that write come one after the other. WITH, because PostgreSQL may run a plain
+    # subquery again and again, and would then lock more than these.
+    found = oldest.with_for_update(skip_locked=True).cte("oldest")
+    claimed = deliveries.update().where(deliveries.c.id.in_(sa.select(found.c.id)))
+    of_session = (
+        sa.select(column).where(sessions.c.id == session).scalar_subquery().label(column.name)
+        for column in SESSION_KEY
+    )
+    rows = connection.execute(claimed.values(holder=holder).returning(deliveries, *of_session))
+    # RETURNING gives its rows in no certain order (https://sqlite.org/lang_returning.html).
+    return sorted(map(build_delivery, rows.mappings()), key=attrgetter("due_at", "id"))
 
 
 # `requeue_last` puts a message at the end by its `due_at`, so that has to come first.

@@ -156,10 +156,14 @@ def move(
     return connection.execute(moved).scalars().all()
 
 
+SESSION_KEY = (sessions.c.server, sessions.c.webinar_id, sessions.c.session_id)
+"""The columns that `build_delivery` needs of a delivery's session."""
+
+
 def select_deliveries(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Select deliveries with their session's key, in the order in which they were queued."""
     return (
-        sa.select(deliveries, sessions.c.server, sessions.c.webinar_id, sessions.c.session_id)
+        sa.select(deliveries, *SESSION_KEY)
         .join(sessions, sessions.c.id == deliveries.c.session)
         .where(*where)
         .order_by(deliveries.c.id)
