@@ -60,15 +60,7 @@ def db_command(
     `check` and `backup` may be used during a run, and change nothing in the ledger. `copy FROM TO`
     copies a file to a PostgreSQL server.
     """
-    has_addresses = (
-        len(addresses or ()) == _COPY_ADDRESSES if action is DbAction.COPY else not addresses
-    )
-    if not has_addresses:
-        raise typer.BadParameter(
-            "`db copy FROM TO` has two, the others none.", param_hint="FROM TO"
-        )
-    if output and action is not DbAction.BACKUP:
-        raise typer.BadParameter("It goes with `db backup` only.", param_hint="--output")
+    _check_arguments(action, addresses or [], output)
     config = options.load_config(config_file)
     match action:
         case DbAction.CHECK:
@@ -85,6 +77,17 @@ def db_command(
             now = datetime.now(UTC)
             echo(asyncio.run(copy_ledger(source, target, config.ledger.password, now)))
             echo("Now name the server in [ledger] database, and let nothing use the file any more.")
+
+
+def _check_arguments(action: DbAction, addresses: list[str], output: Path | None) -> None:
+    """Check that each argument belongs to the action. Raises BadParameter."""
+    wanted = _COPY_ADDRESSES if action is DbAction.COPY else 0
+    if len(addresses) != wanted:
+        raise typer.BadParameter(
+            "`db copy FROM TO` has two, the others none.", param_hint="FROM TO"
+        )
+    if output and action is not DbAction.BACKUP:
+        raise typer.BadParameter("It goes with `db backup` only.", param_hint="--output")
 
 
 def _print_checks(config: Config) -> int:

@@ -19,12 +19,7 @@ from onboarding.cli.terminal import ProgressLines, confirm, run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_machine_time, format_with_zone
 from onboarding.pipeline.forget import ForgottenPerson, forget_person, read_all_rosters
-from onboarding.pipeline.kept_messages import (
-    KeptForPerson,
-    read_fields,
-    read_kept,
-    rebuild,
-)
+from onboarding.pipeline.kept_messages import KeptForPerson, read_fields, read_kept, rebuild
 from onboarding.pipeline.prune import Pruned, prune
 from onboarding.pipeline.target import find_webinar
 

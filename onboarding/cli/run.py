@@ -25,17 +25,9 @@ from onboarding.cli.summaries import (
     print_result,
     print_send_now_warning,
 )
-from onboarding.cli.terminal import (
-    confirm_act,
-    progress_for,
-    run_until_stopped,
-)
+from onboarding.cli.terminal import confirm_act, progress_for, run_until_stopped
 from onboarding.config import Config
-from onboarding.errors import (
-    EXIT_DONE,
-    EXIT_NEEDS_A_PERSON,
-    TryLater,
-)
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, TryLater
 from onboarding.pipeline.lease import HeldLease, webinar_lease
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.run import RETRY_WINDOW, execute_plan, prepare_run

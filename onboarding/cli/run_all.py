@@ -27,12 +27,7 @@ from onboarding.errors import (
     Interrupted,
 )
 from onboarding.model.alerts import Alert, AlertKind
-from onboarding.pipeline.all_webinars import (
-    AllOptions,
-    WebinarEnd,
-    read_idle_result,
-    run_webinars,
-)
+from onboarding.pipeline.all_webinars import AllOptions, WebinarEnd, read_idle_result, run_webinars
 from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
 from onboarding.pipeline.run_values import Result
@@ -138,13 +133,16 @@ async def _read_inbox(services: Services, run_options: RunOptions) -> InboxEnd:
 
 def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
     """Print what stopped a webinar's run, what needs a person besides, and a pause."""
-    name = end.target.name
     if end.pause and not run_options.quiet:
-        echo(describe_pause(name, end.pause.until, end.time_zone), err=True)
+        echo(describe_pause(end.target.name, end.pause.until, end.time_zone), err=True)
     # A person who is at the terminal asks now, whatever an earlier run has said.
     is_known = end.is_known and not sys.stderr.isatty()
-    if is_known:
-        return
+    if not is_known:
+        _print_trouble(end)
+
+
+def _print_trouble(end: WebinarEnd) -> None:
+    name = end.target.name
     if end.attention and (sentence := attention_needed(name, end.attention)):
         echo(f"{name}: {sentence}", err=True)
     # A signal ends all webinars, and is said once, at the very end.
@@ -171,17 +169,24 @@ async def _collect_results(
 def _print_results(config: Config, results: Sequence[Result], run_options: RunOptions) -> None:
     """Print what is worth a mail from cron."""
     # Warned only where mail may have left: cron would mail the same warning at every run.
-    changed = {result.name for result in results if result.has_changes}
-    # Once for each mail server: most webinars share one.
-    companies = [config.webinars[name].company for name in sorted(changed)]
-    for company in {company.smtp: company for company in companies}.values():
-        options.warn_about_plaintext(config.of_company(company))
+    _warn_about_plaintext(config, [result.name for result in results if result.has_changes])
     if run_options.as_json:
         echo_json([result_json(result) for result in results])
     elif not run_options.quiet:
         for result in results:
             if result.has_changes or result.has_news:
-                print_result(result)
-                # A run by hand has shown them with its plan.
-                for note in result.new_notes:
-                    print_text(note)
+                _print_with_notes(result)
+
+
+def _warn_about_plaintext(config: Config, names: Sequence[str]) -> None:
+    """Warn once for each mail server of these webinars: most share one."""
+    companies = [config.webinars[name].company for name in names]
+    for company in {company.smtp: company for company in companies}.values():
+        options.warn_about_plaintext(config.of_company(company))
+
+
+def _print_with_notes(result: Result) -> None:
+    print_result(result)
+    # A run by hand has shown them with its plan.
+    for note in result.new_notes:
+        print_text(note)

@@ -24,13 +24,7 @@ from onboarding.config.environment import (
     read_environment,
     vendor_names,
 )
-from onboarding.config.settings import (
-    PREFIX,
-    SECTIONS,
-    Config,
-    resolve_paths,
-    suggest,
-)
+from onboarding.config.settings import PREFIX, SECTIONS, Config, resolve_paths, suggest
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_text
 

@@ -12,13 +12,7 @@ from onboarding.model.deliveries import NEEDS_A_PERSON
 from onboarding.model.kinds import clears_facts
 from onboarding.model.people import Problem
 from onboarding.pipeline.webinar_view import WebinarView
-from onboarding.reports.report import (
-    NO_MESSAGE,
-    OFF_BOARD,
-    ReportedMessage,
-    ReportedPerson,
-    badge,
-)
+from onboarding.reports.report import NO_MESSAGE, OFF_BOARD, ReportedMessage, ReportedPerson, badge
 
 PEOPLE_ON_A_PAGE = 100
 """A panel of 99 is on one page; a larger one has several."""

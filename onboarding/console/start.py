@@ -2,12 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterable
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    aclosing,
-    asynccontextmanager,
-)
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 
 from onboarding.config.console import ConsoleSettings
 from onboarding.console.app import make_app

@@ -16,12 +16,7 @@ from onboarding.console.live_parts import Parts
 from onboarding.console.pages import find_macro, page
 from onboarding.console.queries import read_page_number, read_words, write_query
 from onboarding.console.words import BarPart, build_bar, describe_countdown
-from onboarding.pipeline.overview import (
-    OverviewQuery,
-    Show,
-    WebinarLine,
-    read_overview,
-)
+from onboarding.pipeline.overview import OverviewQuery, Show, WebinarLine, read_overview
 from onboarding.pipeline.target import find_target
 
 LIST_PARTS = "webinars_parts.html.j2"

@@ -32,3 +32,10 @@ class Look:
     gone_at: datetime | None = None
     told: str = ""
     told_at: datetime | None = None
+
+    @property
+    def has_open_work(self) -> bool:
+        """Whether the last run left something that another one may finish by itself."""
+        # None is not 0: a run that was killed has left anything. What only a person can correct,
+        # and was the same twice, is looked at again when it is time.
+        return self.exit_code != 0 and not self.is_settled

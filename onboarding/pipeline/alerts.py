@@ -19,13 +19,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from onboarding.config import Config
-from onboarding.errors import (
-    EXIT_TRY_LATER,
-    Interrupted,
-    OnboardingError,
-    Refused,
-    TryLater,
-)
+from onboarding.errors import EXIT_TRY_LATER, Interrupted, OnboardingError, Refused, TryLater
 from onboarding.ledger import alerts, deliveries
 from onboarding.model.alerts import (
     ALERT_ID,

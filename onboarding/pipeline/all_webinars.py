@@ -16,13 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from onboarding.config.companies import name_sections
-from onboarding.errors import (
-    EXIT_DONE,
-    EXIT_NEEDS_A_PERSON,
-    Interrupted,
-    OnboardingError,
-    TryLater,
-)
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, Interrupted, OnboardingError, TryLater
 from onboarding.ledger import deliveries, looks, sessions
 from onboarding.model.pauses import Pause
 from onboarding.pipeline.inputs import RosterNotReady
@@ -32,12 +26,7 @@ from onboarding.pipeline.run import begin_run, finish_run, prepare_run
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.session_lists import find_listed, read_session_list
-from onboarding.pipeline.status import (
-    Attention,
-    find_attention,
-    find_seen_session,
-    read_attention,
-)
+from onboarding.pipeline.status import Attention, find_attention, find_seen_session, read_attention
 from onboarding.pipeline.target import Target, find_look_key
 from onboarding.pipeline.webinar_work import Known, NoWork, SharedPass, find_work, load_known
 

@@ -3,10 +3,11 @@
 A check that fails stops only the checks that need its result.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from onboarding.config import Config
 from onboarding.config.companies import Company, rename_sections
 from onboarding.config.company_faults import list_unused
 from onboarding.errors import Interrupted, OnboardingError
@@ -36,7 +37,21 @@ NEEDED_PERMISSIONS = {
 
 async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIterator[CheckResult]:
     """Check everything, in the order in which a run would need it."""
-    config = services.config
+    for result in _check_settings(services.config):
+        yield result
+    # Without a webinar, the plain sections.
+    companies = [target.company for target in targets] or [services.config.company]
+    async for result in _check_accounts(services, companies, targets):
+        yield result
+    if services.config.replies.is_configured:
+        yield await _check_replies(services)
+    # Last, and also after failures: it needs nothing from RingCentral.
+    async for result in _check_senders(services, companies):
+        yield result
+
+
+def _check_settings(config: Config) -> Iterator[CheckResult]:
+    """Check what needs no server: the configuration has been read, so it is no longer faulty."""
     yield CheckResult("configuration", ok=True, detail=str(config.file))
     if config.private_paths:
         yield _check_secrets(config.private_paths)
@@ -45,17 +60,22 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
         yield _warn_of_fence(allowed)
     for unused in list_unused(config):
         yield CheckResult(unused, ok=True, detail="no webinar names it", hint="Is it still needed?")
-    # Without a webinar, the plain sections.
-    companies = [target.company for target in targets] or [config.company]
+
+
+async def _check_accounts(
+    services: Services, companies: Iterable[Company], targets: Sequence[Target]
+) -> AsyncIterator[CheckResult]:
     for company in {company.account: company for company in companies}.values():
         own = [target for target in targets if target.company.account == company.account]
         async for result in _check_account(services, company, own):
             yield result
-    if config.replies.is_configured:
-        yield await _check_replies(services)
-    # Last, and also after failures: it needs nothing from RingCentral.
-    senders = {(company.smtp, company.brand): company for company in companies}
-    for company in senders.values():
+
+
+async def _check_senders(
+    services: Services, companies: Iterable[Company]
+) -> AsyncIterator[CheckResult]:
+    """Check each mail server with each sender: a server may refuse one of them."""
+    for company in {(company.smtp, company.brand): company for company in companies}.values():
         async for result in _check_mail(services.of_company(company)):
             yield _name_own(result, company)
 

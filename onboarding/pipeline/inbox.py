@@ -30,13 +30,7 @@ from onboarding.ledger.bounces import BounceTokens, ReportedDelivery
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
 from onboarding.model.alerts import is_alert_id
-from onboarding.model.answers import (
-    STANDING_ANSWERS,
-    Answer,
-    PersonAnswer,
-    judge_answer,
-    replaces,
-)
+from onboarding.model.answers import STANDING_ANSWERS, Answer, PersonAnswer, judge_answer, replaces
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.sessions import SessionKey

@@ -17,12 +17,7 @@ from onboarding.pipeline.hold_back import NOT_APPROVED
 from onboarding.pipeline.inputs import digest_inputs, load_roster_file, strict_error
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.prune import prune
-from onboarding.pipeline.refresh import (
-    RunState,
-    plan_approved,
-    plan_fresh,
-    refresh_or_recall,
-)
+from onboarding.pipeline.refresh import RunState, plan_approved, plan_fresh, refresh_or_recall
 from onboarding.pipeline.register import register
 from onboarding.pipeline.run_end import (
     build_result,

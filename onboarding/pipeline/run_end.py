@@ -6,29 +6,17 @@ Comes after all that `run` does, also if the run was stopped.
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from onboarding.errors import EXIT_NEEDS_A_PERSON
-from onboarding.ledger import (
-    deliveries,
-    registrations,
-    replacements,
-    sessions,
-)
+from onboarding.ledger import deliveries, registrations, replacements, sessions
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
 from onboarding.pipeline.evidence import is_settling
-from onboarding.pipeline.refresh import (
-    RunState,
-)
+from onboarding.pipeline.refresh import RunState
+from onboarding.pipeline.run_values import BegunRun, PreparedRun, Result, count_heavy_calls
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import find_attention
 from onboarding.plan import Action, Plan, PlanItem
-
-if TYPE_CHECKING:
-    pass
-
-from onboarding.pipeline.run_values import BegunRun, PreparedRun, Result, count_heavy_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +47,7 @@ async def build_result(services: Services, begun: BegunRun, news: EndNews) -> Re
         counts=Counter(record.delivery.state for record in records),
         problems=begun.problems,
         heavy_calls=begun.heavy_calls,
-        has_changes=bool(
-            # The first plan's change: the second plan has only what is left of it.
-            begun.sent or begun.queued or begun.recorded or plan.change or prepared.doubts
-        ),
+        has_changes=_has_changes(begun),
         has_news=news.differs or newly_mailed,
         new_notes=news.notes,
         has_unsent_invites=_has_unsent_invites(prepared, begun.state),
@@ -74,6 +59,12 @@ async def build_result(services: Services, begun: BegunRun, news: EndNews) -> Re
         skipped=begun.plan.skipped,
         settling=len(settling),
     )
+
+
+def _has_changes(begun: BegunRun) -> bool:
+    # The first plan's change: the second plan has only what is left of it.
+    change, doubts = begun.prepared.plan.change, begun.prepared.doubts
+    return bool(begun.sent or begun.queued or begun.recorded or change or doubts)
 
 
 def is_settled(services: Services, result: Result) -> bool:

@@ -108,31 +108,31 @@ def load_upcoming(
     `listed_at` is when a run listed the invitees last: one after `send_after` has invited all that
     may be invited.
     """
-    if not (schedule or schedule.send_after):
-        return Upcoming()
-    if call_offs.load_call_off(connection, seen.id):
+    has_messages = bool(schedule or schedule.send_after)
+    if not has_messages or call_offs.load_call_off(connection, seen.id):
         return Upcoming()
     session = seen.as_session()
     boxes = mailboxes.load_mailboxes(connection, seen.id)
     timetable = Timetable(schedule, session, now, entries.load_seen(connection, seen.id))
     given = answers.load_answers(connection, seen.id)
     reading = attendance.load_reading(connection, seen.id)
-    joined = reading.certain
-    suppressed = bounces.load_suppressed(connection)
-    people = [
-        PersonEntries(
-            invitee,
-            plan_entries(_as_reader(invitee, boxes, given, session, joined), timetable),
-        )
-        for invitee in roster_rows.load_roster(connection, seen.id).values()
-        if invitee.email and invitee.key not in suppressed
-    ]
+    people = []
+    for invitee in _list_readers(connection, seen.id):
+        reader = _as_reader(invitee, boxes, given, session, reading.certain)
+        people.append(PersonEntries(invitee, plan_entries(reader, timetable)))
     begin = find_send_after(schedule, session)
     is_ahead = begin is not None and (listed_at is None or listed_at < begin)
     waits = is_ahead and any(person.invitee.key not in boxes for person in people)
     return Upcoming(
         tuple(people), begin if waits else None, _find_ask_at(people, session, reading.at)
     )
+
+
+def _list_readers(connection: sa.Connection, session: int) -> list[Invitee]:
+    """List the people of the last run's roster who may be mailed."""
+    suppressed = bounces.load_suppressed(connection)
+    roster = roster_rows.load_roster(connection, session).values()
+    return [invitee for invitee in roster if invitee.email and invitee.key not in suppressed]
 
 
 ASK_AGAIN = timedelta(hours=1)

@@ -46,17 +46,21 @@ def find_listed(
     own = [session for session in sessions.listed if session.key.webinar_id == target.webinar_id]
     if target.session_id:
         return _find_by_id(own, target.session_id)
+    known = None
     if seen and not has_ended(seen.status, seen.end, now, grace=target.schedule.end_grace):
         known = _find_by_id(own, seen.key.session_id)
-        if known:
-            return known
-    ahead = [session for session in own if session.status is not SessionStatus.FINISHED]
-    # Of several, a person has to say which one is meant: asking for the session tells them.
-    if len(ahead) > 1:
-        return None
-    return ahead[0] if ahead else max(own, key=lambda session: session.start, default=None)
+    return known or _find_ahead(own)
 
 
 def _find_by_id(sessions: Sequence[Session], session_id: str) -> Session | None:
     found = (session for session in sessions if session.key.session_id == session_id)
     return next(found, None)
+
+
+def _find_ahead(own: Sequence[Session]) -> Session | None:
+    """Find the only session of a webinar that is not over; if all are, the one that was last."""
+    ahead = [session for session in own if session.status is not SessionStatus.FINISHED]
+    # Of several, a person has to say which one is meant: asking for the session tells them.
+    if len(ahead) > 1:
+        return None
+    return ahead[0] if ahead else max(own, key=lambda session: session.start, default=None)

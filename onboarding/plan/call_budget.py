@@ -74,9 +74,7 @@ def _find_reasons(
     # The ledger has no join links, so RingCentral has to give them before a message is composed.
     if sight.message_due:
         yield ListReason.MESSAGE
-    # What only a person can correct, and was the same twice, is looked at again when it is time.
-    is_open = look.exit_code != 0 and not look.is_settled
-    if is_open or sight.is_unfinished:
+    if look.has_open_work or sight.is_unfinished:
         yield ListReason.UNFINISHED
     interval = find_list_interval(sight.start, sight.end, now, list_every)
     if interval is not None and has_passed(look.listed_at, interval, now):

@@ -61,16 +61,23 @@ def select_items(
     if not options.is_selective:
         return list(items)
     items = [_keep_kinds(item, options.kinds) for item in items]
-    # After the PATCH fewer people need anything: counted again, the limit would reach others.
-    agreed = within.items if within else [item for item in items if _is_selected(item, options)]
-    needy = [_person_id(item) for item in agreed if item.needs_anything]
-    served = set(needy[: options.limit])
+    served = _find_served(items, options, within)
     return [
         item
         if not item.needs_anything or _person_id(item) in served
         else _leave_alone(item, _reason_to_wait(item, options), SkipCode.NOT_SELECTED)
         for item in items
     ]
+
+
+def _find_served(
+    items: Iterable[PlanItem], options: Options, within: Plan | None
+) -> frozenset[int | str]:
+    """Find who is served, of those who need anything: the first ones, up to the limit."""
+    # After the PATCH fewer people need anything: counted again, the limit would reach others.
+    agreed = within.items if within else [item for item in items if _is_selected(item, options)]
+    needy = [_person_id(item) for item in agreed if item.needs_anything]
+    return frozenset(needy[: options.limit])
 
 
 def _keep_kinds(item: PlanItem, kinds: Collection[Kind]) -> PlanItem:

@@ -12,7 +12,7 @@ import os
 import re
 import unicodedata
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from functools import lru_cache
@@ -150,25 +150,35 @@ def parse_for_page(message: Message) -> ParsedMessage:
     leaves = [part for part in parsed.walk() if not part.is_multipart()]
     # Apart from what the message says: an attached text file is of the same type as its text.
     parts = {part.get_content_type(): part for part in leaves if not part.is_attachment()}
-    attached = [
-        part
-        for part in leaves
-        if part.is_attachment() and part.get_filename() != CALENDAR_FILE_NAME
-    ]
-    # Decoded by the package: the page shows what a mail program shows, not encoded words.
-    headers = [(name, str(value)) for name, value in parsed.items()]
-    pictures = [part for kind, part in parts.items() if kind.startswith("image/")]
+    attached = [part for part in leaves if part.is_attachment()]
     return ParsedMessage(
-        headers=tuple(header for header in headers if header[0].lower() not in _MIME_HEADERS),
+        headers=tuple(_list_headers(parsed)),
         subject=str(parsed["Subject"]),
         text=parts["text/plain"].get_content(),
         html=parts["text/html"].get_content(),
         # Not all kinds carry an entry.
         calendar=_read_calendar(parts.get("text/calendar")),
-        pictures={str(part["Content-ID"]).strip("<>"): _data_url(part) for part in pictures},
-        attached={str(part.get_filename()): _count_bytes(part) for part in attached},
+        pictures=_read_pictures(parts),
+        attached=_measure_files(attached),
         size=len(message.body),
     )
+
+
+def _list_headers(parsed: EmailMessage) -> list[tuple[str, str]]:
+    # Decoded by the package: the page shows what a mail program shows, not encoded words.
+    headers = [(name, str(value)) for name, value in parsed.items()]
+    return [(name, value) for name, value in headers if name.lower() not in _MIME_HEADERS]
+
+
+def _read_pictures(parts: Mapping[str, EmailMessage]) -> Mapping[str, str]:
+    pictures = [part for kind, part in parts.items() if kind.startswith("image/")]
+    return {str(part["Content-ID"]).strip("<>"): _data_url(part) for part in pictures}
+
+
+def _measure_files(attached: Iterable[EmailMessage]) -> Mapping[str, int]:
+    # The calendar's file is no file of the sender's: the page shows the calendar by itself.
+    files = [part for part in attached if part.get_filename() != CALENDAR_FILE_NAME]
+    return {str(part.get_filename()): _count_bytes(part) for part in files}
 
 
 def _read_calendar(part: EmailMessage | None) -> str:

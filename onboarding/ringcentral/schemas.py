@@ -10,13 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from onboarding.model.attendance import Participant
 from onboarding.model.people import Colleague, LinkedUser, Role

@@ -13,17 +13,7 @@ from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import command, on
 from tests.cli.on_terminal import on_terminal
-from tests.stage import (
-    HOST,
-    NAME,
-    PANELIST,
-    ROOMY,
-    SESSION,
-    WEBINAR,
-    Stage,
-    panelist,
-    stage,
-)
+from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 

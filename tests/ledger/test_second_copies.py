@@ -2,13 +2,7 @@
 
 import pytest
 
-from onboarding.ledger import (
-    call_offs,
-    events,
-    operator_actions,
-    registrations,
-    replacements,
-)
+from onboarding.ledger import call_offs, events, operator_actions, registrations, replacements
 from onboarding.ledger.schema import deliveries
 from onboarding.model.deliveries import State, Transition
 from onboarding.model.kinds import Kind

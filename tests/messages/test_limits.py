@@ -11,13 +11,7 @@ from onboarding.messages.sandbox import limits, size_estimates
 from onboarding.messages.sandbox.environment import MessageEnvironment
 from onboarding.messages.sandbox.filters import FILTER_NAMES, FILTERS, TEST_NAMES
 from onboarding.messages.sandbox.guards import GUARD_FILTERS as GUARDS
-from onboarding.messages.sandbox.limits import (
-    Budget,
-    LimitExceeded,
-    collect,
-    join_text,
-    size_of,
-)
+from onboarding.messages.sandbox.limits import Budget, LimitExceeded, collect, join_text, size_of
 from onboarding.model.deliveries import Message, Rejected
 from tests.messages.samples import (
     BRAND,

@@ -26,15 +26,7 @@ from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.simulator.replies import build_answer, build_bounce
 from onboarding.simulator.smtp_catcher import CaughtMail
 from tests.pipeline.cron_at import CronProcesses, open_processes, run_at
-from tests.pipeline.expected import (
-    DURATION,
-    MESSAGES,
-    SCHEDULE,
-    Move,
-    Reader,
-    find_due,
-    list_due,
-)
+from tests.pipeline.expected import DURATION, MESSAGES, SCHEDULE, Move, Reader, find_due, list_due
 from tests.pipeline.recording import Recorder, Trouble, recording
 from tests.stage import HOST, ROOMY, SESSION, WEBINAR, Stage, as_email, panelist, stage
 

@@ -9,17 +9,7 @@ from onboarding.model.sessions import SessionStatus
 from onboarding.simulator.limits import LimitGroup
 from tests.pipeline.approving import approval_stage, approve, see_page
 from tests.pipeline.test_schedule import write_schedule
-from tests.stage import (
-    HOST,
-    NAME,
-    PANELIST,
-    ROOMY,
-    SESSION,
-    WEBINAR,
-    Stage,
-    panelist,
-    stage,
-)
+from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 

@@ -15,16 +15,7 @@ from onboarding.pipeline.reported_people import REMOVED_FROM_BOARD
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.reports.report import WebinarReport
-from tests.stage import (
-    HOST,
-    NAME,
-    PANELIST,
-    SESSION,
-    WEBINAR,
-    Stage,
-    panelist,
-    stage,
-)
+from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 

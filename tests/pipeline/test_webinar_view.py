@@ -8,12 +8,7 @@ from onboarding.cli.terminal import NoProgress
 from onboarding.model.deliveries import State
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.target import find_target
-from onboarding.pipeline.webinar_view import (
-    PersonView,
-    WebinarView,
-    read_person,
-    read_webinar,
-)
+from onboarding.pipeline.webinar_view import PersonView, WebinarView, read_person, read_webinar
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.stage import HOST, NAME, Stage, panelist, stage
 

@@ -15,13 +15,7 @@ from onboarding.model.deliveries import Delivery, Mailbox, State
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.registrations import ManagedRegistration, Standing
-from onboarding.model.sessions import (
-    Facts,
-    Registration,
-    Session,
-    UntouchedRecord,
-    link_digest,
-)
+from onboarding.model.sessions import Facts, Registration, Session, UntouchedRecord, link_digest
 from onboarding.plan import Options, Plan, PlanItem, Snapshot, make_plan
 from tests.samples import HOUR, LAST_NAMES, NOW, SPRING_LAUNCH, START
 

@@ -19,13 +19,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import Folders
 from onboarding.messages.compiler.html_context import HtmlContext
-from onboarding.messages.compiler.masking import (
-    MaskedSource,
-    MaskToken,
-    block_change,
-    mask,
-    unmask,
-)
+from onboarding.messages.compiler.masking import MaskedSource, MaskToken, block_change, mask, unmask
 from onboarding.messages.compiler.sources import PieceKind, SourcePiece, read_pieces
 
 

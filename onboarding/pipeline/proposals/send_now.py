@@ -21,13 +21,7 @@ from onboarding.pipeline.proposals.proposal import (
     count,
     describe_problems,
 )
-from onboarding.pipeline.run import (
-    RETRY_WINDOW,
-    execute_plan,
-    load_mailer,
-    plan_run,
-    start_run,
-)
+from onboarding.pipeline.run import RETRY_WINDOW, execute_plan, load_mailer, plan_run, start_run
 from onboarding.pipeline.run_values import PreparedRun, Result
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
