@@ -9,6 +9,7 @@ import typer
 from onboarding import samples
 from onboarding.cli.streams import echo
 from onboarding.errors import ConfigurationError
+from onboarding.model.people import join_names
 
 SHOWN_KEPT = 3
 """Files that were there before, by name."""
@@ -40,9 +41,8 @@ def _describe_written(folder: Path, written: Sequence[Path], kept: Sequence[Path
     new = [*others, f"{templates} files in templates/"] if templates else others
     sentences = [f"In {where}: wrote {', '.join(new) or 'nothing'}."]
     if kept:
-        names = ", ".join(str(path.relative_to(folder)) for path in kept[:SHOWN_KEPT])
-        more = f" and {len(kept) - SHOWN_KEPT} more" if len(kept) > SHOWN_KEPT else ""
-        sentences.append(f"Kept what was there: {names}{more}.")
+        names = join_names([str(path.relative_to(folder)) for path in kept], SHOWN_KEPT)
+        sentences.append(f"Kept what was there: {names}.")
     return " ".join(sentences)
 
 

@@ -15,7 +15,13 @@ from onboarding.model.answers import STANDING_ANSWERS, PersonAnswer
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.entries import Attendance
 from onboarding.model.foreign_text import printable
-from onboarding.model.people import MOST_SHOWN, Problem, format_problem, shorten_problems
+from onboarding.model.people import (
+    MOST_SHOWN,
+    Problem,
+    format_problem,
+    join_names,
+    shorten_problems,
+)
 from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run_values import Result
@@ -24,9 +30,6 @@ from onboarding.plan import Action, Plan, PlanItem, SkipCode, Snapshot
 from onboarding.plan.agreement import DO_NOT_SEND_NOW
 from onboarding.plan.entries_due import TimelineRow
 from onboarding.plan.timeline import describe_recipients
-
-MOST_NAMED = 5
-"""People that are named of those for whom an entry comes next."""
 
 PROBLEM_MARK = "  ! "
 
@@ -206,16 +209,10 @@ def _print_next(status: Status, time_zone: str) -> None:
     print_text("\nNext on the schedule:")
     print_list(
         [
-            (f"  {format_in_zone(at, time_zone)}  ", f"{entry}: {_join_names(names)}")
+            (f"  {format_in_zone(at, time_zone)}  ", f"{entry}: {join_names(names)}")
             for (at, entry), names in sorted(people.items())
         ]
     )
-
-
-def _join_names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMED])
-    rest = len(names) - MOST_NAMED
-    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def print_history(email: str, events: Sequence[HistoryEvent]) -> None:

@@ -7,11 +7,9 @@ from datetime import datetime
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import printable
+from onboarding.model.people import join_names
 from onboarding.pipeline.webinar_view import WebinarView
 from onboarding.reports.report import ReportedPerson
-
-NAMED_AT_MOST = 5
-"""Names of people that a line lists: a reminder goes to all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,7 @@ class ComingMessage:
     @property
     def people(self) -> str:
         """The names, the first few if there are many."""
-        shown, rest = self.names[:NAMED_AT_MOST], len(self.names) - NAMED_AT_MOST
-        return f"{', '.join(shown)} and {rest} more" if rest > 0 else ", ".join(shown)
+        return join_names(self.names)
 
 
 def list_coming(view: WebinarView) -> list[ComingMessage]:

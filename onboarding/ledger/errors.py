@@ -28,7 +28,7 @@ UNUSABLE = DENIED | {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 def result_code(error: BaseException) -> int | None:
     """SQLite's primary result code (https://sqlite.org/rescode.html); None for any other error."""
-    extended = getattr(_cause(error), "sqlite_errorcode", None)
+    extended = getattr(driver_error(error), "sqlite_errorcode", None)
     # An extended code has the primary one in its low byte. Python gives extended codes.
     return None if extended is None else extended & 0xFF
 
@@ -38,13 +38,13 @@ def as_write_error(path: Path, error: BaseException) -> BaseException:
     code = result_code(error)
     if code in TEMPORARY:
         return TryLater(
-            f"The ledger {path} can't be written: {_cause(error)}.",
+            f"The ledger {path} can't be written: {driver_error(error)}.",
             hint="Nothing is sent that can't be recorded. "
             "Make room or wait for the other process, then run again.",
         )
     if code in UNUSABLE:
         return ConfigurationError(
-            f"The ledger {path} can't be used: {_cause(error)}.",
+            f"The ledger {path} can't be used: {driver_error(error)}.",
             hint="Check [ledger] database in config.toml and that this user may write to the file "
             "and its folder; restore a damaged one from a backup.",
         )
@@ -59,17 +59,19 @@ def as_read_error(path: Path, error: BaseException) -> BaseException:
     code = result_code(error)
     if code in TEMPORARY:
         return TryLater(
-            f"The ledger {path} can't be read at the moment: {_cause(error)}.", hint="Try again."
+            f"The ledger {path} can't be read at the moment: {driver_error(error)}.",
+            hint="Try again.",
         )
     if code in UNUSABLE:
         return ConfigurationError(
-            f"The ledger {path} can't be read: {_cause(error)}.",
+            f"The ledger {path} can't be read: {driver_error(error)}.",
             hint="Check [ledger] database in config.toml, "
             "and restore a damaged ledger from a backup.",
         )
     return error
 
 
-def _cause(error: BaseException) -> BaseException | None:
-    # SQLAlchemy's own text has the whole SQL in it; a person needs SQLite's words.
+def driver_error(error: BaseException) -> BaseException | None:
+    """The driver's own error inside SQLAlchemy's; any other error is given back."""
+    # SQLAlchemy's own text has the whole SQL in it; a person needs the database's words.
     return error.orig if isinstance(error, DBAPIError) else error

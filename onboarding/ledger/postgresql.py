@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, TryLater
 from onboarding.ledger import sql
+from onboarding.ledger.errors import driver_error
 from onboarding.ledger.migrations import HEAD, Version, find_version, upgrade
 from onboarding.ledger.places import ServerPlace
 from onboarding.model.foreign_text import printable
@@ -224,7 +225,7 @@ def _upgrade_error(place: ServerPlace) -> ConfigurationError:
 def _as_run_error(place: ServerPlace, error: BaseException, done: str, hint: str) -> BaseException:
     if not _is_of_driver(error):
         return error
-    cause = printable(str(_cause(error)))
+    cause = printable(str(driver_error(error)))
     if _has_state(error, _REFUSED) or _refuses(error):
         return ConfigurationError(f"The ledger {place} can't be used: {cause}", hint=CHECK_HINT)
     if _is_lost(error) or _has_state(error, _PASSES):
@@ -233,7 +234,7 @@ def _as_run_error(place: ServerPlace, error: BaseException, done: str, hint: str
 
 
 def _refuses(error: BaseException) -> bool:
-    text = str(_cause(error))
+    text = str(driver_error(error))
     return _state(error) is None and any(words in text for words in _REFUSING_WORDS)
 
 
@@ -241,7 +242,7 @@ def _is_lost(error: BaseException) -> bool:
     if not _is_of_driver(error):
         return False
     # Without a code it is libpq that speaks: the server is away, or the connection broke.
-    is_operational = type(_cause(error)).__name__ in {"OperationalError", "ConnectionTimeout"}
+    is_operational = type(driver_error(error)).__name__ in {"OperationalError", "ConnectionTimeout"}
     return _has_state(error, _LOST) or (_state(error) is None and is_operational)
 
 
@@ -251,13 +252,8 @@ def _has_state(error: BaseException, codes: tuple[str, ...]) -> bool:
 
 
 def _state(error: BaseException) -> str | None:
-    return getattr(_cause(error), "sqlstate", None)
+    return getattr(driver_error(error), "sqlstate", None)
 
 
 def _is_of_driver(error: BaseException) -> bool:
-    return hasattr(_cause(error), "sqlstate")
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    # SQLAlchemy's own text has the whole SQL in it; a person needs the server's words.
-    return error.orig if isinstance(error, DBAPIError) else error
+    return hasattr(driver_error(error), "sqlstate")

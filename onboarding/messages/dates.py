@@ -20,7 +20,8 @@ from babel.dates import (
     get_timezone_name,
 )
 
-MINUTE = timedelta(minutes=1)
+from onboarding.model.durations import MINUTE
+
 HOUR = timedelta(hours=1)
 
 

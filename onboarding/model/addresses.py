@@ -4,11 +4,17 @@ Whether an address may be used at all is checked where it comes in (`roster.cell
 each room).
 """
 
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from unicodedata import normalize
 
 import idna
+
+DNS_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+"""A pattern of one label of a name, in lower case."""
+# Underscores are no part of a host's name by RFC 1123, but DNS has names with them.
+DNS_LABELS = re.compile(rf"{DNS_LABEL}(?:\.{DNS_LABEL})*")
 
 
 @lru_cache(maxsize=8192)

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
+MINUTE = timedelta(minutes=1)
+
 _DURATION = re.compile(r"\s*(\d{1,4})\s*([mh])\s*")
 _MINUTES = {"m": 1, "h": 60}
 

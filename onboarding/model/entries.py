@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
+from onboarding.model.durations import MINUTE
 from onboarding.model.people import Role
 from onboarding.model.sessions import END_GRACE, Session
 from onboarding.model.time_zones import zone_named
@@ -29,7 +30,6 @@ QUIET_BEFORE_ARRIVAL = timedelta(minutes=30)
 TIME_TO_SEND = timedelta(hours=1)
 """How long a session stays its webinar's current one after its last entry was due."""
 
-MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 _UNITS = {"m": MINUTE, "h": timedelta(hours=1), "d": DAY}
 _WHEN = re.compile(

@@ -99,6 +99,9 @@ class Problem:
         return self.code == NOT_APPROVED_CODE
 
 
+MOST_NAMED = 5
+"""People that a sentence names: a reminder, or a changed template, concerns all."""
+
 MOST_SHOWN = 20
 """Problems that a person reads one by one. A roster with the wrong columns has one in each row."""
 
@@ -122,6 +125,12 @@ def shorten_problems(problems: Sequence[Problem]) -> tuple[Sequence[Problem], st
     counts = Counter(problem.column for problem in others if problem.column)
     columns = ", ".join(f"{column} {count:,}" for column, count in counts.most_common(MOST_SHOWN))
     return shown, f"and {len(others):,} more" + (f" ({columns})" if columns else "")
+
+
+def join_names(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Join names for a sentence; of more than `most` the first, and how many more there are."""
+    shown, rest = ", ".join(names[:most]), len(names) - most
+    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ differs from one attempt to the next (Date, DTSTAMP, Message-ID, boundaries, SEQ
 content.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from onboarding.model.digests import json_digest
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.sessions import Session
@@ -179,19 +178,19 @@ def content_digest(content: MessageContent) -> str:
     """Compute the digest of a message's content, 64 hex digits: equal content has one digest."""
     # By the fields in their order: a field that is added or moved changes every digest, and then
     # no approval so far covers anything.
-    return _sha256(astuple(content))
+    return json_digest(astuple(content))
 
 
 def wording_digest(contents: Iterable[MessageContent]) -> str:
     """Compute the digest of a message in all its forms, 64 hex digits."""
     # Not sorted: each form has its place, and one that is added or missing is a change.
-    return _sha256([astuple(content) for content in contents])
+    return json_digest([astuple(content) for content in contents])
 
 
 def panel_digest(people: Iterable[Invitee]) -> str:
     """Compute the digest of a panel as messages list it: names, roles, titles, in order."""
     # Addresses are not in it: messages show none of other people.
-    return _sha256(
+    return json_digest(
         [[person.first_name, person.last_name, person.role, person.job_title] for person in people]
     )
 
@@ -201,10 +200,4 @@ def page_digest(
 ) -> str:
     """Compute a page's digest, 64 hex digits, from content digests and changes (action, key)."""
     # Sorted: the order in which people are planned is nothing that a person approves.
-    return _sha256([webinar_id, session_id, sorted(digests), sorted(changes)])
-
-
-def _sha256(value: object) -> str:
-    # JSON keeps apart what a plain join would run together: ["ab", "c"] is not ["a", "bc"].
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()
+    return json_digest([webinar_id, session_id, sorted(digests), sorted(changes)])

@@ -6,10 +6,10 @@ from itertools import pairwise
 from statistics import median
 
 from onboarding.ledger import looks
+from onboarding.model.durations import MINUTE
 from onboarding.model.entries import Audience, Entry, Schedule
 from onboarding.pipeline.services import Services
 
-MINUTE = timedelta(minutes=1)
 FEWEST_RUNS = 3
 
 

@@ -4,10 +4,9 @@ The sentence counts what the plan does. The digest tells whether a later plan of
 would do the same: where it differs, the person has to be asked again.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 
+from onboarding.model.digests import json_digest
 from onboarding.model.registrations import registration_key
 from onboarding.model.sessions import Session
 from onboarding.plan.snapshot import Plan, PlanItem
@@ -50,7 +49,7 @@ def work_digest(plan: Plan, session: Session) -> str:
         session.start.isoformat(),
         session.duration.total_seconds(),
     ]
-    return _digest([about, *sorted(map(_describe_item, _list_work(plan)))])
+    return json_digest([about, *sorted(map(_describe_item, _list_work(plan)))])
 
 
 def _list_work(plan: Plan) -> Iterable[PlanItem]:
@@ -70,7 +69,3 @@ def _describe_item(item: PlanItem) -> list[object]:
         item.as_told or "",
         [due.entry.id for due in item.entries],
     ]
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -42,7 +42,7 @@ def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             (folder / name).parent.mkdir(exist_ok=True)
             # Noted before it is written: a listed file that is missing does no harm, but one that
             # is there and not listed would never be removed.
-            written[name] = _digest(content)
+            written[name] = _digest_content(content)
             write_file(folder / name, content)
     finally:
         # Also after an error, and with the old names: until their files are gone, they have to be
@@ -108,8 +108,10 @@ def _is_unchanged(file: str, folder: int, digest: str) -> bool:
     # Non-blocking: a named pipe in the file's place would be waited for without end.
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with open(descriptor, "rb") as opened:  # noqa: PTH123 -- it is open already
-        return stat.S_ISREG(os.fstat(descriptor).st_mode) and _digest(opened.read()) == digest
+        return (
+            stat.S_ISREG(os.fstat(descriptor).st_mode) and _digest_content(opened.read()) == digest
+        )
 
 
-def _digest(content: bytes) -> str:
+def _digest_content(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from onboarding.model.people import Invitee, format_problem
+from onboarding.model.people import Invitee, format_problem, join_names
 from onboarding.model.reviews import (
     SHOWN_DIGITS,
     ApprovalMode,
@@ -47,9 +47,6 @@ PAGE_POLICY = "; ".join(
 
 WIDE, NARROW = 68, 40
 """Characters in a line of a message, on a desktop and on a phone: they give a frame its height."""
-
-NAMED_AT_MOST = 5
-"""Names of people that a warning lists: a changed template concerns all."""
 
 
 class MessageState(Enum):
@@ -250,19 +247,12 @@ def _list_changed(review: Review) -> Iterator[str]:
             # rest.
             names.setdefault(_name_message(message), []).append(message.invitee.name)
     for kind, people in names.items():
-        yield f"The {kind} has changed since it was approved: {_join_names(people)}."
+        yield f"The {kind} has changed since it was approved: {join_names(people)}."
 
 
 def _name_message(message: PlannedMessage) -> str:
     """Name a message by its entry, or else its kind."""
     return message.entry or message.kind.value
-
-
-def _join_names(names: Sequence[str]) -> str:
-    """Join names for a sentence, the first few if there are many."""
-    if len(names) <= NAMED_AT_MOST:
-        return ", ".join(names)
-    return f"{', '.join(names[:NAMED_AT_MOST])} and {len(names) - NAMED_AT_MOST} more"
 
 
 def data_url(picture: InlinePicture) -> str:

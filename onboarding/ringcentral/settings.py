@@ -5,7 +5,6 @@ credentials come from the vendor's own variables or a secrets folder, never from
 `config` sees to that.
 """
 
-import re
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated
@@ -13,15 +12,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, SecretStr
 
-from onboarding.model.addresses import encode_domain, is_loopback
+from onboarding.model.addresses import DNS_LABELS, encode_domain, is_loopback
 from onboarding.model.durations import SettingDuration
 
 SHORTEST_LIST_EVERY, LONGEST_LIST_EVERY = timedelta(minutes=5), timedelta(days=7)
 
 EXAMPLE = "https://platform.ringcentral.com"
-
-# Underscores are no part of a host's name by RFC 1123, but DNS has names with them.
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
 def _validate_server(server: str) -> str:
@@ -81,7 +77,7 @@ def _can_be_looked_up(host: str) -> bool:
         name = host if host.isascii() else encode_domain(host, with_mapping=False)
     except ValueError:
         return False
-    return all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))
+    return DNS_LABELS.fullmatch(name.removesuffix(".")) is not None
 
 
 ListEvery = Annotated[SettingDuration, AfterValidator(_validate_list_every)]

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from onboarding.model.addresses import encode_address_domain, is_loopback
+from onboarding.model.addresses import DNS_LABELS, encode_address_domain, is_loopback
 from onboarding.smtp.host_names import format_host_and_port, validate_host
 from onboarding.smtp.providers import PRESETS, Provider
 
@@ -56,9 +56,6 @@ BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
 TOKEN_MARK = "{token}"  # noqa: S105 -- no password
 """In `envelope_sender`, stands for what names the message: each has a return address of its own."""
 
-# Selectors and domains go into a DNS name; a selector may have dots and underscores too.
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-DNS_LABELS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 LONGEST_DNS_NAME = 253
 """Characters of a name (RFC 1035 2.3.4)."""
 
@@ -117,6 +114,7 @@ def validate_address(value: str) -> str:
 def validate_dns_name(name: str) -> str:
     """Accept a DKIM selector or a domain, in lower case. Raises ValueError for other text."""
     lower = name.strip().lower().rstrip(".")
+    # A selector may have dots and underscores, too.
     if lower and not (len(lower) <= LONGEST_DNS_NAME and DNS_LABELS.fullmatch(lower)):
         raise ValueError("write it with letters, digits, hyphens and dots, as the DNS has it")
     return lower

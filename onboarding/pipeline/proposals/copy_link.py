@@ -9,9 +9,10 @@ from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError
 from onboarding.model.addresses import address_key
+from onboarding.model.digests import json_digest
 from onboarding.model.foreign_text import printable
 from onboarding.pipeline.links import read_links, record_shown
-from onboarding.pipeline.proposals.proposal import Proposal, ProposedPerson, make_digest
+from onboarding.pipeline.proposals.proposal import Proposal, ProposedPerson
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 
@@ -28,7 +29,7 @@ class CopyLink:
     async def propose(self, _services: Services) -> Proposal:
         """Say what a link is worth. Makes no call: whether there is a link shows the answer."""
         person = ProposedPerson(printable(self.email), "", "join link")
-        digest = make_digest(["link", self.target.name, address_key(self.email)])
+        digest = json_digest(["link", self.target.name, address_key(self.email)])
         return Proposal("Copy the join link of 1 person.", (person,), (WORTH,), digest=digest)
 
     async def reveal(self, services: Services, by: str) -> SecretStr:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
+from onboarding.model.digests import json_digest
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.time_zones import format_with_zone
@@ -18,7 +19,6 @@ from onboarding.pipeline.proposals.proposal import (
     ProposedPerson,
     build_idle_outcome,
     count,
-    make_digest,
 )
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -132,7 +132,7 @@ class Decide:
             sentence=f"{rules.verb} {count(len(found), 'message')}.",
             people=tuple(people),
             remarks=(rules.remark, *_list_message_ids(found)),
-            digest=make_digest([self.decision, *sorted(map(_identify_message, found))]),
+            digest=json_digest([self.decision, *sorted(map(_identify_message, found))]),
         )
 
 

@@ -3,9 +3,7 @@
 Texts come out clean of control characters and secrets; a join link is in none of them.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -124,11 +122,6 @@ def describe_problems(problems: Sequence[Problem]) -> tuple[str, ...]:
 def _make_printable(text: str) -> str:
     """Line by line: of a message that is held back, the lines that have changed are shown."""
     return "\n".join(map(printable, text.split("\n")))
-
-
-def make_digest(parts: Iterable[object]) -> str:
-    """Compute the SHA-256 of values that JSON can hold; 64 hex digits."""
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
 
 
 def count(number: int, noun: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from onboarding.errors import EXIT_DONE
+from onboarding.model.digests import json_digest
 from onboarding.model.foreign_text import printable
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.proposals.proposal import (
@@ -14,7 +15,6 @@ from onboarding.pipeline.proposals.proposal import (
     build_idle_outcome,
     count,
     find_outcome,
-    make_digest,
 )
 from onboarding.pipeline.resend import (
     PreparedResend,
@@ -90,7 +90,7 @@ def _digest_resend(prepared: PreparedResend) -> str:
     keys = sorted(item.invitee.key for item in prepared.plan.mail)
     latest = [prepared.latest[key].delivery for key in keys]
     last = [[delivery.id, delivery.state, delivery.attempt] for delivery in latest]
-    return make_digest([work_digest(prepared.plan, prepared.state.snapshot.session), *last])
+    return json_digest([work_digest(prepared.plan, prepared.state.snapshot.session), *last])
 
 
 def _describe_copy(result: ResendResult) -> str:
