@@ -26,6 +26,7 @@ from onboarding.errors import (
     EXIT_USAGE,
     Interrupted,
 )
+from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.model.alerts import Alert, AlertKind
 from onboarding.pipeline.all_webinars import AllOptions, WebinarEnd, read_idle_result, run_webinars
 from onboarding.pipeline.lease import AlreadyRunning
@@ -137,7 +138,7 @@ def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
         echo(describe_pause(end.target.name, end.pause.until, end.time_zone), err=True)
     # A person who is at the terminal asks now, whatever an earlier run has said.
     is_known = end.is_known and not sys.stderr.isatty()
-    if not is_known:
+    if not (is_known or end.is_repeated):
         _print_trouble(end)
 
 
@@ -148,8 +149,14 @@ def _print_trouble(end: WebinarEnd) -> None:
     # A signal ends all webinars, and is said once, at the very end.
     if end.error and not isinstance(end.error, Interrupted):
         named = isinstance(end.error, AlreadyRunning)
-        subject = f"account {end.account}" if end.account else name
-        echo(str(end.error) if named else f"{subject}: {end.error}", err=True)
+        echo(str(end.error) if named else f"{_name_subject(end)}: {end.error}", err=True)
+
+
+def _name_subject(end: WebinarEnd) -> str:
+    """Name what an error is about: a webinar, an account, or all there is."""
+    if not end.account:
+        return end.target.name
+    return "onboarding" if end.account == DEFAULT_ACCOUNT else f"account {end.account}"
 
 
 async def _collect_results(

@@ -5,6 +5,7 @@ known. Nothing here is needed to keep a promise: without it a run asks RingCentr
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -33,13 +34,24 @@ TOLD_EVERY = timedelta(hours=24)
 
 MOST_CRON_RUNS = 10
 
+_CLOCK_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
+
 
 class LookKey(NamedTuple):
-    """A webinar as config.toml names it; `session_id` is empty where it names none."""
+    """A webinar as config.toml names it; `session_id` is empty where it names none.
+
+    Without a webinar it is an account's, as `find_account_key` names it: only what was told counts.
+    """
 
     server: str
     webinar_id: str
     session_id: str
+
+
+def find_account_key(account: str) -> LookKey:
+    """Name what is remembered of an account. `account` is its name in config.toml."""
+    # Not by server or user: with a wrong one, it is still the account that was told of.
+    return LookKey(f"account {account}", "", "")
 
 
 def load_look(connection: sa.Connection, key: LookKey) -> Look:
@@ -81,7 +93,8 @@ def record_failure(
 
     Returns whether that is to be said: the same sentence was not said within the last day.
     """
-    digest = hashlib.sha256(sentence.encode()).hexdigest()
+    # "It asks to be left alone until 10:05" is no news at 10:05.
+    digest = hashlib.sha256(_CLOCK_TIME.sub("", sentence).encode()).hexdigest()
     look = load_look(connection, key)
     # A time in the future was written before the clock was set back, and says nothing.
     is_said = look.told_at is not None and look.told_at <= now < look.told_at + TOLD_EVERY
@@ -91,6 +104,12 @@ def record_failure(
         return False
     _store(connection, key, {**failed, "told": digest, "told_at": now})
     return True
+
+
+def record_recovery(connection: sa.Connection, key: LookKey) -> None:
+    """Record that what kept a run from going on is over: if it comes back, it is news."""
+    here = looks.update().where(*_is_webinar(key), looks.c.told != "")
+    connection.execute(here.values(told="", told_at=None))
 
 
 def request_run(connection: sa.Connection, session: int) -> None:
@@ -159,7 +178,8 @@ def list_unfinished(connection: sa.Connection) -> frozenset[int]:
 def remove_orphans(connection: sa.Connection) -> None:
     """Forget looks at webinars of which no session is left."""
     kept = sa.select(sessions.c.webinar_id).where(sessions.c.server == looks.c.server)
-    connection.execute(looks.delete().where(looks.c.webinar_id.not_in(kept)))
+    is_account = looks.c.webinar_id == ""
+    connection.execute(looks.delete().where(looks.c.webinar_id.not_in(kept), ~is_account))
 
 
 _REMEMBERED = [column for column in looks.c if not column.primary_key]

@@ -26,6 +26,7 @@ class AlertKind(StrEnum):
     NOT_APPROVED = "not_approved"
     PROBLEM = "problem"
     ERROR = "error"
+    ACCOUNT = "account"
     MAILBOX = "mailbox"
     LOG_IN = "log_in"
 
@@ -47,6 +48,7 @@ SENTENCES = {
 
 FACTS = {
     AlertKind.ERROR: "the webinar can't be run",
+    AlertKind.ACCOUNT: "no webinar of an account can be run",
     AlertKind.MAILBOX: "the mailbox of [replies] can't be read",
     AlertKind.LOG_IN: "a log-in is about to end",
 }

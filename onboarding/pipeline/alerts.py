@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from onboarding.config import Config
 from onboarding.errors import EXIT_TRY_LATER, Interrupted, OnboardingError, Refused, TryLater
 from onboarding.ledger import alerts, deliveries
+from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.model.alerts import (
     ALERT_ID,
     Alert,
@@ -109,9 +110,19 @@ def _list_problem_alerts(end: WebinarEnd, config: Config) -> Iterator[Alert]:
         yield Alert(_name_problem(name, problem), kind, name)
     error = end.error
     # What passes by itself needs no person, and a signal was given by one.
-    if error and error.exit_code != EXIT_TRY_LATER and end.exit_code:
+    if error and error.exit_code != EXIT_TRY_LATER and end.exit_code and not end.is_repeated:
         detail = clean(error.message, config.secrets)[:MAX_DETAIL]
-        yield Alert(f"{name} error {_digest(detail)}", AlertKind.ERROR, name, detail)
+        if end.account:
+            yield _make_account_alert(end.account, detail)
+        else:
+            yield Alert(f"{name} error {_digest(detail)}", AlertKind.ERROR, name, detail)
+
+
+def _make_account_alert(account: str, detail: str) -> Alert:
+    """Make the one alert for all webinars of an account that can't be used."""
+    thing = f"account {account} error {_digest(detail)}"
+    which = "" if account == DEFAULT_ACCOUNT else f"account {account}: "
+    return Alert(thing, AlertKind.ACCOUNT, detail=f"{which}{detail}")
 
 
 def _name_problem(name: str, problem: Problem) -> str:

@@ -59,7 +59,7 @@ class WebinarEnd:
     `result` is None where nothing was done. `attention` is what needs a person where an error has
     ended the run. `pause` is one that is to be said now. `is_known`: an earlier run has said the
     error, and it needs no further word. `account` is named where the error is that of all its
-    webinars.
+    webinars; `is_repeated`: the end of another one has it already.
     """
 
     target: Target
@@ -71,6 +71,7 @@ class WebinarEnd:
     time_zone: str = ""
     is_known: bool = False
     account: str = ""
+    is_repeated: bool = False
 
     @property
     def is_idle(self) -> bool:
@@ -183,30 +184,36 @@ async def _try_account(
     except Interrupted:
         raise
     except OnboardingError as error:
-        # With no other account, nothing else can be done: the whole command ends.
-        if not services.config.accounts:
-            raise
         name_sections(error, company)
-        # Each has the exit code, and the first one says it for all.
-        return [
-            WebinarEnd(
-                webinar.target,
-                error.exit_code,
-                error=error,
-                is_known=number > 0,
-                account=company.account,
-            )
-            for number, webinar in enumerate(webinars)
-        ]
+        is_new = await services.ledger.run(
+            looks.record_failure,
+            looks.find_account_key(company.account),
+            error.exit_code,
+            str(error),
+            services.clock.now(),
+        )
+        # The webinars' own looks stay as they are: each would be listed once RingCentral is back.
+        end = WebinarEnd(
+            webinars[0].target,
+            error.exit_code,
+            error=error,
+            is_known=not is_new,
+            account=company.account,
+        )
+        others = [replace(end, target=known.target, is_repeated=True) for known in webinars[1:]]
+        return [end, *others]
 
 
 async def _run_account(
     services: Services, webinars: Sequence[Known], options: AllOptions, started: datetime
 ) -> list[WebinarEnd]:
+    session_list = await read_session_list(services, _find_look_back(webinars))
+    account = looks.find_account_key(services.config.company.account)
+    await services.ledger.run(looks.record_recovery, account)
     this = SharedPass(
         services,
         started,
-        await read_session_list(services, _find_look_back(webinars)),
+        session_list,
         await services.ledger.run(looks.list_next_due),
         await services.ledger.run(looks.list_unfinished),
     )
