@@ -89,6 +89,31 @@ async def test_a_thing_is_told_once_without_a_name_and_again_after_a_day(tmp_pat
         assert len(hook.bodies) == 2
 
 
+async def test_account_that_cannot_log_in_is_one_alert_for_all_its_webinars(tmp_path):
+    async with stage(tmp_path, [HOST], more=2) as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        del scene.variables["RC_USER_JWT"]
+
+        assert [await scene.cron() for _ in range(2)] == [2, 2]
+
+        (alert,) = json.loads(hook.bodies[0])["alerts"]
+        assert len(hook.bodies) == 1
+        assert (alert["webinar"], alert["what"], alert["count"]) == ("", "account", 1)
+        assert alert["text"] == (
+            "no webinar of an account can be run: Missing RingCentral credentials: RC_USER_JWT."
+        )
+
+
+async def test_outage_of_ringcentral_needs_no_person_and_is_no_alert(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        scene.variables["RC_SERVER_URL"] = "http://127.0.0.1:1"
+
+        assert await scene.cron() == 75
+
+        assert hook.bodies == []
+
+
 @pytest.mark.parametrize(
     "head",
     [

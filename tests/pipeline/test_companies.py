@@ -152,6 +152,36 @@ async def test_broken_account_stops_only_its_own_webinars_and_is_said_once(
         assert_nothing_of(stage.acme, [seen.all])
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "code"),
+    [
+        ("ONBOARDING_ACCOUNTS__ACME__JWT", "wrong", 2),
+        ("ONBOARDING_ACCOUNTS__ACME__SERVER", "http://127.0.0.1:1", 75),
+        ("RC_USER_JWT", None, 2),
+    ],
+    ids=["log-in refused", "server away", "no secret of the plain account"],
+)
+async def test_broken_account_is_said_once_until_it_has_worked(
+    tmp_path, capsys, variable, value, code
+):
+    async with stage_companies(tmp_path) as stage:
+        scene, right = stage.scene, stage.scene.variables.get(variable)
+
+        async def find_said(now: str | None, expected: int) -> int:
+            scene.variables.pop(variable, None)
+            scene.variables |= {variable: now} if now else {}
+            assert await scene.cron() == expected
+            scene.clock.pass_time(minutes=5)
+            return len(capsys.readouterr().err.splitlines())
+
+        broken = [await find_said(value, code) for _ in range(3)]
+        assert await find_said(right, 0) == 0
+        again = await find_said(value, code)
+
+    assert broken == [2, 0, 0]
+    assert again == 2
+
+
 async def test_account_with_a_new_name_mails_no_one_again(tmp_path):
     async with stage_companies(tmp_path) as stage:
         await stage.scene.cron()
