@@ -4,14 +4,11 @@ An alert is no delivery: it is in no queue, and is tried once a run. Where that 
 lost: it is said on the terminal, and the next run tries again. No alert changes a run's exit code.
 """
 
-import base64
-import binascii
 import hashlib
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -38,6 +35,7 @@ from onboarding.model.people import Problem
 from onboarding.model.sessions import END_GRACE, has_ended
 from onboarding.pipeline.all_webinars import WebinarEnd, read_idle_result
 from onboarding.pipeline.evidence import is_settling
+from onboarding.pipeline.log_in_ends import find_ending_log_ins
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import find_seen_session
 from onboarding.smtp.transaction import EnvelopeAccepted
@@ -45,9 +43,6 @@ from onboarding.web.client import NoAnswer, WebClient
 
 WEBHOOK_TIMEOUT = 10.0
 """Seconds for a webhook: cron's next run must not wait for a chat that is slow."""
-
-LOG_IN_NOTICE = timedelta(days=14)
-"""How long before its end a log-in is told of."""
 
 MAX_DETAIL = 200
 """Characters of an error that an alert repeats."""
@@ -61,7 +56,7 @@ async def find_alerts(services: Services, ends: Sequence[WebinarEnd]) -> list[Al
     A webinar with nothing to do still counts while its last run left what needs a person: an alert
     that could not be sent, or has to be repeated, is about that.
     """
-    found = list(find_ending_log_ins(services.config, services.clock.now()))
+    found = list(_find_log_in_alerts(services.config, services.clock.now()))
     # A webinar that was served twice is as it ended the last time.
     latest = {end.target.name: end for end in ends}
     recalled = [await _recall_end(services, end) for end in latest.values()]
@@ -133,29 +128,10 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def find_ending_log_ins(config: Config, now: datetime) -> Iterator[Alert]:
-    """Find RingCentral's log-ins that end within two weeks, by the JWT itself (RFC 7519 4.1.4)."""
-    accounts = {"[ringcentral]": config.ringcentral} | {
-        f"[accounts.{name}]": account for name, account in config.accounts.items()
-    }
-    for section, account in accounts.items():
-        end = find_jwt_end(account.jwt.get_secret_value()) if account.jwt else None
-        if end and end <= now + LOG_IN_NOTICE:
-            detail = f"the JWT of {section} on {end:%Y-%m-%d}. Make another in RingCentral"
-            yield Alert(f"log-in {section} {end:%Y-%m-%d}", AlertKind.LOG_IN, detail=detail)
-
-
-def find_jwt_end(token: str) -> datetime | None:
-    """Read when a JWT ends; None where it does not say. Its signature is RingCentral's matter."""
-    parts = token.split(".")
-    if len(parts) != 3:  # noqa: PLR2004 -- header, claims, signature
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return datetime.fromtimestamp(float(claims["exp"]), UTC)
-    except (binascii.Error, ValueError, KeyError, TypeError, OverflowError, OSError):
-        # A token of another form logs in all the same, or is refused in words.
-        return None
+def _find_log_in_alerts(config: Config, now: datetime) -> Iterator[Alert]:
+    for end in find_ending_log_ins(config, now):
+        detail = f"{end.subject} on {end.day}. {end.hint}"
+        yield Alert(f"log-in {end.subject} {end.day}", AlertKind.LOG_IN, detail=detail)
 
 
 async def store_alert_events(services: Services, events: Sequence[Alert]) -> None:

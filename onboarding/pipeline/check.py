@@ -19,6 +19,7 @@ from onboarding.model.people import Roster, format_problem, shorten_problems
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.cron_interval import find_cron_interval, list_too_fine
 from onboarding.pipeline.evidence import check_evidence
+from onboarding.pipeline.log_in_ends import find_ending_log_ins
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
@@ -58,6 +59,9 @@ def _check_settings(config: Config) -> Iterator[CheckResult]:
     # Said even though it is no fault: with a fence that was forgotten, most people get nothing.
     if allowed := config.rehearsal.allow_domains:
         yield _warn_of_fence(allowed)
+    for end in find_ending_log_ins(config, services.clock.now()):
+        detail = f"{end.subject} ends on {end.day}"
+        yield CheckResult("log-in", ok=True, detail=detail, hint=end.hint)
     for unused in list_unused(config):
         yield CheckResult(unused, ok=True, detail="no webinar names it", hint="Is it still needed?")
 

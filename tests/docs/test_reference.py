@@ -32,6 +32,7 @@ from onboarding.plan import SkipCode
 from onboarding.reports.report import STATUS_WORDS
 from onboarding.reports.table import CSV_COLUMNS
 from onboarding.ringcentral.settings import RingCentralSettings
+from onboarding.smtp.announced_ends import ANNOUNCED_ENDS
 from onboarding.smtp.providers import PRESETS
 from onboarding.smtp.settings import GoogleSettings, MicrosoftSettings, Rate, SmtpSettings
 from tests.docs.pages import read, sections, table, word, words
@@ -247,6 +248,14 @@ def test_what_presets_do_beyond_that_is_in_the_guide():
     sources = {
         word(one).strip('"'): (page, seen)
         for one, page, seen in table(guide, "`provider`", "the vendor's page")
+    }
+    ends = {
+        word(one).strip('"'): (word(auth).strip('"'), day, page, seen)
+        for one, auth, day, page, seen in table(guide, "`provider`", "`[smtp] auth`")
+    }
+    assert ends == {
+        one.value: (end.auth, str(end.day), end.source, end.read)
+        for one, end in ANNOUNCED_ENDS.items()
     }
     assert fields == {
         one.value: [name for name, _value in preset.fields] for one, preset in PRESETS.items()

@@ -1,12 +1,10 @@
 """Alerts over real sockets: each thing once, without names, and nothing lost where it fails."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pytest
 
@@ -19,7 +17,7 @@ from onboarding.model.alerts import (
     as_slack,
     make_lines,
 )
-from onboarding.pipeline.alerts import find_jwt_end, send_alerts
+from onboarding.pipeline.alerts import send_alerts
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.docs.pages import read, table, words
 from tests.stage import HOST, PANELIST, Stage, panelist, stage
@@ -175,28 +173,6 @@ async def test_what_has_happened_is_told_by_a_later_run_and_never_again(tmp_path
             assert await send_alerts(services, [event]) == []
         assert len(hook.bodies) == 2
         assert '"declined"' in hook.bodies[1]
-
-
-def make_jwt(claims: object) -> str:
-    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    return f"e30.{middle}.c2ln"
-
-
-@pytest.mark.parametrize(
-    ("token", "end"),
-    [
-        (make_jwt({"exp": 1_800_000_000}), datetime(2027, 1, 15, 8, 0, tzinfo=UTC)),
-        (make_jwt({}), None),
-        (make_jwt([]), None),
-        (make_jwt({"exp": "soon"}), None),
-        (make_jwt({"exp": 1e300}), None),
-        ("jwt-of-the-user", None),
-        ("a.ü.c", None),
-        ("", None),
-    ],
-)
-def test_when_a_jwt_ends(token: str, end: datetime | None):
-    assert find_jwt_end(token) == end
 
 
 def test_slack_reads_no_markup_in_what_an_error_says():
