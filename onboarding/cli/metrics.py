@@ -32,14 +32,22 @@ METRICS = {
 
 
 @dataclass(frozen=True, slots=True)
+class AccountFigures:
+    """The webinar calls of one RingCentral account: those of this run, and what is left."""
+
+    account: str
+    calls: int
+    calls_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunFigures:
     """A whole `run --all` in figures; `results` has each webinar that a run has served so far."""
 
     ended_at: datetime
     seconds: float
     exit_code: int
-    calls: int
-    calls_left: int
+    accounts: Sequence[AccountFigures]
     results: Sequence[Result]
 
 
@@ -57,11 +65,10 @@ def _list_samples(figures: RunFigures) -> Iterator[tuple[str, list[str]]]:
         "onboarding_last_run_timestamp_seconds": f"{figures.ended_at.timestamp():.3f}",
         "onboarding_last_run_duration_seconds": f"{figures.seconds:.3f}",
         "onboarding_last_run_exit_code": str(figures.exit_code),
-        "onboarding_ringcentral_calls": str(figures.calls),
-        "onboarding_ringcentral_calls_left": str(figures.calls_left),
     }
     for name, value in totals.items():
         yield name, [f"{name} {value}"]
+    yield from _list_account_samples(figures.accounts)
     results = figures.results
     yield "onboarding_messages", list(_count_messages(results))
     in_doubt = "onboarding_messages_in_doubt"
@@ -77,6 +84,17 @@ def _list_samples(figures: RunFigures) -> Iterator[tuple[str, list[str]]]:
         people,
         [f"{people}{_format_labels(result)} {result.attention.people}" for result in results],
     )
+
+
+def _list_account_samples(
+    accounts: Sequence[AccountFigures],
+) -> Iterator[tuple[str, list[str]]]:
+    # Accounts have limits of their own: a sum would say nothing of what is left.
+    calls, left = "onboarding_ringcentral_calls", "onboarding_ringcentral_calls_left"
+    labels = [f'{{account="{figures.account}"}}' for figures in accounts]
+    pairs = list(zip(labels, accounts, strict=True))
+    yield calls, [f"{calls}{label} {figures.calls}" for label, figures in pairs]
+    yield left, [f"{left}{label} {figures.calls_left}" for label, figures in pairs]
 
 
 def _count_messages(results: Iterable[Result]) -> Iterator[str]:

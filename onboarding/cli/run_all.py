@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from onboarding.cli import options
-from onboarding.cli.metrics import RunFigures, format_metrics, write_metrics
+from onboarding.cli.metrics import AccountFigures, RunFigures, format_metrics, write_metrics
 from onboarding.cli.output import result_json
 from onboarding.cli.run_options import InboxEnd, RunOptions
 from onboarding.cli.streams import echo, echo_json
@@ -80,21 +80,31 @@ async def _collect_figures(
         served.get(target.name) or await read_idle_result(services, target) for target in targets
     ]
     ended_at = services.clock.now()
-    gate = LedgerRateLimiter(
-        services.ledger,
-        account_of(services.config.ringcentral),
-        services.progress,
-        services.clock.now,
-        services.clock.sleep,
-    )
+    companies = [target.company for target in targets] or [services.config.company]
+    accounts = {company.account: company for company in companies}
     return RunFigures(
         ended_at=ended_at,
         seconds=(ended_at - began).total_seconds(),
         exit_code=EXIT_DONE,
-        calls=services.ringcentral.calls.get("Heavy", 0),
-        calls_left=await gate.count_left("Heavy"),
+        accounts=[
+            await _count_calls(services.of_company(company)) for company in accounts.values()
+        ],
         results=[result for result in known if result],
     )
+
+
+async def _count_calls(services: Services) -> AccountFigures:
+    """Count the webinar calls of these services' account, and those that it has left."""
+    clock, config = services.clock, services.config
+    limiter = LedgerRateLimiter(
+        services.ledger,
+        account_of(config.ringcentral),
+        services.progress,
+        clock.now,
+        clock.sleep,
+    )
+    calls = services.ringcentral.calls.get("Heavy", 0)
+    return AccountFigures(config.company.account, calls, await limiter.count_left("Heavy"))
 
 
 def _write_metrics(file: Path, figures: RunFigures, exit_code: int) -> int:

@@ -12,6 +12,7 @@ from onboarding.cli.run_options import RunOptions
 from onboarding.pipeline.services import Clock
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
+from tests.companies import ACME, stage_companies
 from tests.docs.pages import read, table, word, words
 from tests.stage import HOST, NAME, Stage, panelist, stage
 
@@ -32,6 +33,10 @@ def parse(file: Path) -> dict[str, float]:
     return {name: float(value) for name, value in samples}
 
 
+def calls_of(account: str) -> str:
+    return f'onboarding_ringcentral_calls{{account="{account}"}}'
+
+
 async def test_figures_of_a_run_and_of_one_that_left_the_webinar_alone(tmp_path):
     file = tmp_path / "onboarding.prom"
     async with stage(tmp_path, [HOST, panelist(1)], mail_rules=REFUSED) as scene:
@@ -47,18 +52,30 @@ async def test_figures_of_a_run_and_of_one_that_left_the_webinar_alone(tmp_path)
         assert first[f'onboarding_messages{{webinar="{NAME}",state="rejected"}}'] == 1
         assert first[f'onboarding_messages_in_doubt{{webinar="{NAME}"}}'] == 0
         assert first[f'onboarding_people_needing_attention{{webinar="{NAME}"}}'] == 1
-        assert (
-            first["onboarding_ringcentral_calls"]
-            == scene.heavy_calls() - again["onboarding_ringcentral_calls"]
-        )
-        left = 10 - first["onboarding_ringcentral_calls"]
-        assert first["onboarding_ringcentral_calls_left"] == left
+        assert first[calls_of("default")] == scene.heavy_calls() - again[calls_of("default")]
+        left = 10 - first[calls_of("default")]
+        assert first['onboarding_ringcentral_calls_left{account="default"}'] == left
         ahead = "onboarding_last_run_timestamp_seconds"
         assert again[ahead] - first[ahead] == 300
         text = file.read_text(encoding="utf-8")
         assert "example.com" not in text
         assert file.stat().st_mode & 0o777 == 0o644
         assert [path.name for path in tmp_path.iterdir() if "prom" in path.name] == [file.name]
+
+
+async def test_each_account_has_figures_of_its_own(tmp_path):
+    file = tmp_path / "onboarding.prom"
+    async with stage_companies(tmp_path) as stage:
+        assert await cron(stage.scene, file) == 0
+        figures = parse(file)
+
+        calls = [figures[calls_of(account)] for account in ("default", "acme")]
+        assert sum(calls) == stage.scene.heavy_calls()
+        assert min(calls) > 0
+        assert figures[f'onboarding_messages{{webinar="{ACME}",state="sent"}}'] == 3
+        text = file.read_text()
+        for company in (stage.brightwater, stage.acme):
+            assert [value for value in company.planted if value in text] == []
 
 
 async def test_a_file_that_cannot_be_written_is_said_and_the_run_is_done(tmp_path, capsys):
