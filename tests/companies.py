@@ -91,8 +91,13 @@ class Companies:
 
 
 @asynccontextmanager
-async def stage_companies(folder: Path) -> AsyncIterator[Companies]:
-    """Set the stage, with a template of the first company's that says whose it is."""
+async def stage_companies(
+    folder: Path, refuse: Mapping[str, str] | None = None
+) -> AsyncIterator[Companies]:
+    """Set the stage, with a template of the first company's that says whose it is.
+
+    `refuse`: what both mail servers say to a recipient.
+    """
     (folder / "config.toml").write_text(CONFIG, encoding="utf-8")
     write_roster(folder / "invitees.csv", BRIGHTWATER_PEOPLE)
     write_roster(folder / "acme.csv", ACME_PEOPLE)
@@ -111,8 +116,8 @@ async def stage_companies(folder: Path) -> AsyncIterator[Companies]:
     acme = _seed(folder / "acme.csv", acme_ids, "Acme Day", clock, acme_credentials)
     async with (
         serve_ringcentral(brightwater, others=[acme], limits=ROOMY, clock=clock.now) as ringcentral,
-        serve_mail(None, rules=_log_in("brightwater")) as mail,
-        serve_mail(None, rules=_log_in("acme")) as acme_mail,
+        serve_mail(None, rules=_log_in("brightwater", refuse or {})) as mail,
+        serve_mail(None, rules=_log_in("acme", refuse or {})) as acme_mail,
     ):
         variables = _variables(ringcentral.url, mail.port, acme_mail.port)
         scene = Stage(folder, ringcentral, mail, clock, variables)
@@ -136,9 +141,9 @@ def _seed(
     return seed_account([WebinarSeed(*ids, invitees, title)], clock.now(), credentials)
 
 
-def _log_in(name: str) -> MailRules:
+def _log_in(name: str, refuse: Mapping[str, str]) -> MailRules:
     password = SecretStr(f"{name}-password")
-    return MailRules(username=f"{name}-log-in", password=password)
+    return MailRules(username=f"{name}-log-in", password=password, refuse=refuse)
 
 
 def _words(name: str, guest: str) -> frozenset[str]:

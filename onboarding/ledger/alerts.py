@@ -12,6 +12,9 @@ from onboarding.model.alerts import Alert, AlertKind
 ALERTS_KEPT_FOR = timedelta(days=90)
 """How long the ledger remembers what it told."""
 
+RETURNS = "returned"
+"""In place of a channel: the rows of alerts that came back, each named by its report."""
+
 FAULT = ""
 """The thing of the row that has a channel's last fault."""
 
@@ -80,6 +83,17 @@ def store_channel_fault(connection: sa.Connection, channel: str, fault: str, now
     values = {"kind": "", "webinar": "", "detail": fault, "is_event": False, "at": now}
     connection.execute(alerts.insert().values(channel=channel, thing=FAULT, **values))
     return True
+
+
+def record_return(connection: sa.Connection, digest: str, now: datetime) -> bool:
+    """Record that an alert's mail came back; `digest` names the report. False: known already.
+
+    A mailbox may be read twice, and a maildir is on purpose.
+    """
+    values = {"kind": "", "webinar": "", "detail": "", "is_event": False, "at": now, "told_at": now}
+    row = {"channel": RETURNS, "thing": digest, **values}
+    stored = sql.insert(alerts).values(row).on_conflict_do_nothing()
+    return connection.execute(stored.returning(alerts.c.thing)).scalar() is not None
 
 
 def _build_alert_row(channel: str, alert: Alert, now: datetime) -> dict[str, object]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -140,23 +141,28 @@ async def store_alert_events(services: Services, events: Sequence[Alert]) -> Non
         await services.ledger.run(alerts.store_events, channel, events, services.clock.now())
 
 
-async def send_alerts(services: Services, found: Sequence[Alert]) -> list[str]:
+async def send_alerts(
+    services: Services, found: Sequence[Alert], *, webhook_timeout: float = WEBHOOK_TIMEOUT
+) -> list[str]:
     """Send what is due to each place that is configured. Returns what to say on the terminal.
 
-    Raises Interrupted after a signal.
+    A webhook has `webhook_timeout` seconds to answer. Raises Interrupted after a signal.
     """
     said = []
-    for channel, send in _choose_channels(services.config).items():
+    for channel, send in _choose_channels(services.config, webhook_timeout).items():
         if sentence := await _send_to(services, channel, send, found):
             said.append(sentence)
     return said
 
 
-def _choose_channels(config: Config) -> Mapping[str, Send]:
+def _choose_channels(
+    config: Config, webhook_timeout: float = WEBHOOK_TIMEOUT
+) -> Mapping[str, Send]:
     settings = config.alerts
+    post = partial(_send_to_webhook, seconds=webhook_timeout)
     return {
         **({"mail": _send_by_mail} if settings.to else {}),
-        **({"webhook": _send_to_webhook} if settings.webhook else {}),
+        **({"webhook": post} if settings.webhook else {}),
     }
 
 
@@ -179,14 +185,16 @@ async def _send_to(services: Services, channel: str, send: Send, found: Sequence
     return ""
 
 
-async def _send_to_webhook(services: Services, lines: Sequence[AlertLine]) -> None:
+async def _send_to_webhook(
+    services: Services, lines: Sequence[AlertLine], *, seconds: float
+) -> None:
     """Post the alerts. Raises Refused or TryLater, which never name the webhook."""
     settings = services.config.alerts
     address = urlsplit(settings.webhook.get_secret_value() if settings.webhook else "")
     server = f"{address.scheme}://{address.netloc}"
     path = f"{address.path or '/'}{'?' if address.query else ''}{address.query}"
     body = as_slack(lines) if settings.format == "slack" else as_json(lines)
-    async with WebClient(server, timeout=WEBHOOK_TIMEOUT, stop=services.stop) as http:
+    async with WebClient(server, timeout=seconds, stop=services.stop) as http:
         try:
             answer = await http.send(http.build_request("POST", path, headers={}, json=body))
         except NoAnswer as error:

@@ -24,7 +24,7 @@ from onboarding.inbox.incoming import IncomingMessage, read_incoming
 from onboarding.inbox.mailboxes import MailSource, MessageBatch, Position, StoredMessage
 from onboarding.inbox.parts import MAX_BYTES
 from onboarding.inbox.settings import RepliesSettings
-from onboarding.ledger import answers, bounces, inbox_positions
+from onboarding.ledger import alerts, answers, bounces, inbox_positions
 from onboarding.ledger.answers import AnsweredEntry
 from onboarding.ledger.bounces import BounceTokens, ReportedDelivery
 from onboarding.ledger.deliveries import DeliveryRecord
@@ -220,8 +220,8 @@ def _record_report(
 ) -> _Handled:
     """Record a report once, if it is about a message of ours."""
     found = _find_delivery(connection, report, context)
-    if found is None and any(map(is_alert_id, report.clues.message_ids)):
-        return _RETURNED_ALERT if report.kind is ReportKind.BOUNCED else _NOTHING_NEW
+    if found is None and _is_about_alert(report):
+        return _record_returned_alert(connection, identity, report, context)
     if found is None:
         # An absence notice to other mail of this mailbox is nothing that was lost.
         return _NOT_OURS if report.kind is ReportKind.AUTO_REPLY else _UNMATCHED
@@ -234,6 +234,21 @@ def _record_report(
         return _record_bounce(connection, report, found, detail, context)
     bounces.record_report(connection, found, report.kind, detail, context.now)
     return _NOTHING_NEW
+
+
+def _record_returned_alert(
+    connection: sa.Connection, identity: str, report: MailReport, context: _Context
+) -> _Handled:
+    """Record an alert that came back, once. An absence notice about it tells nothing."""
+    is_bounce = report.kind is ReportKind.BOUNCED
+    digest = _make_digest(identity, report.kind)
+    if is_bounce and alerts.record_return(connection, digest, context.now):
+        return _RETURNED_ALERT
+    return _NOTHING_NEW
+
+
+def _is_about_alert(report: MailReport) -> bool:
+    return any(map(is_alert_id, report.clues.message_ids))
 
 
 def _find_delivery(
@@ -250,7 +265,8 @@ def _find_delivery(
         ],
         envelope_ids=clues.envelope_ids,
         message_ids=clues.message_ids,
-        queue_ids=clues.queue_ids,
+        # An alert's queue id may be one that a message to the same address had before.
+        queue_ids=() if _is_about_alert(report) else clues.queue_ids,
         recipients=clues.recipients,
     )
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
+from onboarding.ledger.schema import deliveries
 from onboarding.model.alerts import (
     FACTS,
     SENTENCES,
@@ -19,22 +21,31 @@ from onboarding.model.alerts import (
 )
 from onboarding.pipeline.alerts import send_alerts
 from onboarding.simulator.smtp_catcher import MailRules
+from tests.companies import ACME, stage_companies
 from tests.docs.pages import read, table, words
-from tests.stage import HOST, PANELIST, Stage, panelist, stage
+from tests.inbox import reports
+from tests.samples import CARLOS
+from tests.stage import HOST, NAME, PANELIST, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
 GUEST = panelist(1)["email"]
 SECRET_PATH = "/services/T0-very-secret"
+QUEUE_ID = "4XkTq91Zz8"
+"""The one in `reports.POSTFIX`."""
 REJECTING = MailRules(refuse={GUEST: "550 5.1.1 No such user"})
 
 
 @dataclass
 class Webhook:
-    """A webhook on loopback: what it answers, and the bodies that it got."""
+    """A webhook on loopback: what it answers, and the bodies that it got.
+
+    Where it does not end its answer, it waits until the caller goes.
+    """
 
     port: int = 0
     head: str = "HTTP/1.1 204 No Content"
+    ends: bool = True
     bodies: list[str] = field(default_factory=list)
 
 
@@ -46,8 +57,11 @@ async def serve_webhook() -> AsyncIterator[Webhook]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.split("content-length:")[1].split("\r\n")[0])
         hook.bodies.append((await reader.readexactly(length)).decode())
-        writer.write(f"{hook.head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        rest = "Content-Length: 0\r\nConnection: close\r\n\r\n" if hook.ends else ""
+        writer.write(f"{hook.head}\r\n{rest}".encode())
         await writer.drain()
+        if not hook.ends:
+            await reader.read()
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -143,6 +157,99 @@ async def test_a_webhook_that_fails_is_said_once_and_tried_by_each_run(tmp_path,
         await scene.cron()
         assert len(hook.bodies) == 3
         assert len(scene.told()) == 1  # the host's own invitation: nothing else was lost
+
+
+async def test_a_webhook_that_does_not_end_its_answer_is_tried_again(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        alert = Alert("mailbox", AlertKind.MAILBOX)
+        hook.ends = False
+        async with scene.rooms() as services:
+            said = await send_alerts(services, [alert], webhook_timeout=1.0)
+            again = await send_alerts(services, [alert], webhook_timeout=1.0)
+            hook.ends = True
+            taken = await send_alerts(services, [alert])
+            after = await send_alerts(services, [alert])
+
+        assert len(said) == 1
+        assert "An alert could not be sent: the webhook gives no answer." in said[0]
+        assert "- the mailbox of [replies] can't be read." in said[0]
+        assert SECRET_PATH not in said[0]
+        assert (again, taken, after) == ([], [], [])
+        assert len(hook.bodies) == 3
+
+
+async def test_a_mailbox_that_can_not_be_read_is_told_once(tmp_path, capsys):
+    async with stage(tmp_path, [HOST]) as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        scene.variables["ONBOARDING_REPLIES__MAILDIR"] = str(tmp_path / "missing")
+        assert await scene.cron() == 2
+        scene.clock.pass_time(minutes=5)
+        assert await scene.cron() == 2
+
+        assert [json.loads(body)["alerts"] for body in hook.bodies] == [
+            [
+                {
+                    "webinar": "",
+                    "what": "mailbox",
+                    "count": 1,
+                    "text": "the mailbox of [replies] can't be read.",
+                }
+            ]
+        ]
+        assert scene.told() == [HOST["email"]]
+        assert capsys.readouterr().err.count("can't be read") == 1
+
+
+async def test_an_alert_that_comes_back_is_said_on_the_terminal_and_nowhere_else(tmp_path, capsys):
+    # The producer is on the panel too, so that the report could be taken for one about them.
+    async with stage(tmp_path, [HOST, panelist(1), panelist(2)], mail_rules=REJECTING) as scene:
+        new = tmp_path / "mail" / "new"
+        for part in ("new", "cur", "tmp"):
+            (tmp_path / "mail" / part).mkdir(parents=True)
+        scene.variables |= {
+            "ONBOARDING_ALERTS__TO": HOST["email"],
+            "ONBOARDING_REPLIES__MAILDIR": str(tmp_path / "mail"),
+            "ONBOARDING_SMTP__ENVELOPE_SENDER": "bounces+{token}@brightwater.example",
+        }
+        await scene.cron()
+        alert = scene.messages()[-1]
+        before, states = len(scene.told()), await scene.states()
+        async with scene.rooms() as services:
+            # As if the server had given the same id to a message before.
+            await services.ledger.run(
+                lambda connection: connection.execute(deliveries.update().values(queue_id=QUEUE_ID))
+            )
+        capsys.readouterr()
+        report = reports.POSTFIX.replace(reports.MESSAGE_ID, alert["Message-ID"])
+        written = new / "1.example"
+        written.write_text(report.replace("ada@example.com", HOST["email"]))
+        os.utime(written, (scene.clock.now().timestamp(),) * 2)
+
+        for _ in range(2):
+            scene.clock.pass_time(minutes=5)
+            await scene.cron()
+
+        printed = capsys.readouterr()
+        assert (printed.out + printed.err).count("An alert came back") == 1
+        assert scene.told()[before:] == []
+        assert await scene.states() == states
+        assert (await scene.status()).suppressed == {}
+
+
+async def test_an_alert_about_one_company_holds_nothing_of_another(tmp_path):
+    refuse = {CARLOS.email: "550 5.1.1 No such user"}
+    async with stage_companies(tmp_path, refuse) as stage, serve_webhook() as hook:
+        use_webhook(stage.scene, hook)
+        assert await stage.scene.cron() == 1
+
+        (body,) = hook.bodies
+        texts = {alert["webinar"]: alert["text"] for alert in json.loads(body)["alerts"]}
+        assert texts.keys() == {NAME, ACME}
+        for company in (stage.brightwater, stage.acme):
+            assert [value for value in company.planted if value in body] == []
+        assert "acme" not in texts[NAME].lower()
+        assert NAME not in texts[ACME].replace(ACME, "")
 
 
 async def test_an_alert_by_mail_is_no_delivery(tmp_path):

@@ -19,5 +19,6 @@ alerts = sa.Table(
 )
 """What was, or is to be, told by mail or to the webhook (`model.alerts.Alert`); it names no person.
 
-The row without a thing has the channel's last fault as its detail.
+The row without a thing has the channel's last fault as its detail. Alerts that came back have rows
+too (`ledger.alerts.RETURNS`).
 """
