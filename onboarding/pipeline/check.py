@@ -5,6 +5,7 @@ A check that fails stops only the checks that need its result.
 
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from onboarding.config import Config
@@ -38,7 +39,7 @@ NEEDED_PERMISSIONS = {
 
 async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIterator[CheckResult]:
     """Check everything, in the order in which a run would need it."""
-    for result in _check_settings(services.config):
+    for result in _check_settings(services.config, services.clock.now()):
         yield result
     # Without a webinar, the plain sections.
     companies = [target.company for target in targets] or [services.config.company]
@@ -51,7 +52,7 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
         yield result
 
 
-def _check_settings(config: Config) -> Iterator[CheckResult]:
+def _check_settings(config: Config, now: datetime) -> Iterator[CheckResult]:
     """Check what needs no server: the configuration has been read, so it is no longer faulty."""
     yield CheckResult("configuration", ok=True, detail=str(config.file))
     if config.private_paths:
@@ -59,7 +60,7 @@ def _check_settings(config: Config) -> Iterator[CheckResult]:
     # Said even though it is no fault: with a fence that was forgotten, most people get nothing.
     if allowed := config.rehearsal.allow_domains:
         yield _warn_of_fence(allowed)
-    for end in find_ending_log_ins(config, services.clock.now()):
+    for end in find_ending_log_ins(config, now):
         detail = f"{end.subject} ends on {end.day}"
         yield CheckResult("log-in", ok=True, detail=detail, hint=end.hint)
     for unused in list_unused(config):
