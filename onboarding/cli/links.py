@@ -8,7 +8,7 @@ import asyncio
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.output import display_name
+from onboarding.cli.plan_rows import display_name
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import confirm, run_until_stopped
 from onboarding.config import Config

@@ -1,23 +1,18 @@
-"""Values as text: the JSON that programs read, a plan as rows of a table.
+"""The JSON that programs read, but for a plan's (`plan_json`) and the report's (`report_json`).
 
-All shapes of `--json` are here, but for the report's (`reports.report_json`). `docs/reference.md`
-documents them and a test compares: keys and values stay as they are, since other people's programs
-read them. Nothing is decided and nothing is printed here.
+`docs/reference.md` documents all shapes and a test compares: keys and values stay as they are,
+since other people's programs read them. Nothing is decided and nothing is printed here.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import starmap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from onboarding.model.kinds import Kind
-from onboarding.model.pauses import Pause
-from onboarding.model.people import Colleague, Invitee
-from onboarding.model.sessions import CallOff, Session, UntouchedRecord
+from onboarding.cli.plan_json import pause_json, skipped_json
+from onboarding.model.people import Colleague
+from onboarding.model.sessions import CallOff, Session
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.schedule import PersonEntries
 from onboarding.pipeline.status import HistoryEvent, Status
-from onboarding.plan import Action, Plan, PlanItem, SkipCode
-from onboarding.plan.entries_due import DueEntry, TimelineRow
 from onboarding.reports.report_json import problem_json
 
 if TYPE_CHECKING:
@@ -26,110 +21,6 @@ if TYPE_CHECKING:
     from onboarding.pipeline.kept_messages import KeptForPerson
     from onboarding.pipeline.replace import PreparedReplacement, Replacement
     from onboarding.pipeline.resend import ResendResult
-
-# Attendees may stand in RingCentral's list of invitees. They registered themselves, so no roster
-# has them, and that must not look like a removal.
-ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
-
-NOTHING = "-"
-"""In a plan's table: nothing is done, nothing is sent."""
-
-PlanRow = tuple[str, str, str, str, str]
-"""A person in the table of a plan: name, role, what happens at RingCentral, the mail, and why."""
-
-
-def plan_rows(plan: Plan) -> list[PlanRow]:
-    """A plan as rows of a table, one for each item."""
-    return [
-        (
-            display_name(item.invitee),
-            item.role,
-            # “none” would look like something that is done.
-            NOTHING if item.action is Action.NONE else item.action.value,
-            _mail_word(item),
-            join_reasons(item),
-        )
-        for item in plan.items
-    ]
-
-
-def _mail_word(item: PlanItem) -> str:
-    if item.as_told:
-        return "as told"
-    return item.mail.value if item.mail else NOTHING
-
-
-def attendee_rows(plan: Plan) -> list[PlanRow]:
-    """The attendees in RingCentral's list, in the columns of `plan_rows`."""
-    return [
-        (attendee_name(record), "Attendee", NOTHING, NOTHING, ATTENDEE_REASON)
-        for record in plan.attendees
-    ]
-
-
-def attendee_name(record: UntouchedRecord) -> str:
-    """Name an attendee, even without a name or an address."""
-    name = f"{record.first_name} {record.last_name}".strip()
-    return name or record.email or f"invitee {record.id}"
-
-
-def display_name(invitee: Invitee) -> str:
-    """Name a person, even if only their ids are known."""
-    user = invitee.linked_user
-    return invitee.name or (f"user {user.user_id}" if user else "(no name)")
-
-
-def join_reasons(item: PlanItem) -> str:
-    """Say why RingCentral is asked for this, and why this mail is or is not sent: a reason once."""
-    # Often both are the same sentence.
-    return "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))
-
-
-def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:
-    """`plan --json`.
-
-    `register` says what becomes of each record, in one list per action. A person who is replaced
-    (deleted and added again, because an update can't do it) is in `remove` with the old role and in
-    `add` with the new one, with the same reason. `mail` says who is sent what, `as_told` who is
-    only recorded as knowing it. `skip` says who is left alone and why: not registered, not removed,
-    or not mailed. Attendees are there, too. A person who is up to date is only in `keep`.
-    """
-    return {
-        "register": _register_json(plan),
-        "mail": [*map(_mail_json, plan.mail), *starmap(_entry_json, plan.scheduled)],
-        "as_told": [
-            {**_item_json(item, item.mail_reason), "kind": item.as_told} for item in plan.as_told
-        ],
-        "skip": _skip_json(plan),
-        "problems": [problem_json(problem) for problem in plan.problems],
-        "heavy_calls": plan.heavy_calls,
-        "notes": list(plan.notes),
-        "pause": _pause_json(pause),
-        "schedule": [_timeline_json(row) for row in plan.timeline],
-    }
-
-
-def _mail_json(item: PlanItem) -> dict[str, Any]:
-    return {**_item_json(item, item.mail_reason), "kind": item.mail, "entry": ""}
-
-
-def _entry_json(item: PlanItem, due: DueEntry) -> dict[str, Any]:
-    about = _item_json(item, f"due since {due.due_at.isoformat()}")
-    return {**about, "kind": Kind.SCHEDULED, "entry": due.entry.id}
-
-
-def _timeline_json(row: TimelineRow) -> dict[str, Any]:
-    entry = row.entry
-    return {
-        "entry": entry.id,
-        "template": entry.template,
-        "when": str(entry.when),
-        "to": sorted(entry.to) if isinstance(entry.to, frozenset) else [entry.to.value],
-        "first": row.first.isoformat(),
-        "last": row.last.isoformat(),
-        "waiting": row.waiting,
-        "had": row.had,
-    }
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -197,7 +88,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "problems": [problem_json(problem) for problem in status.problems],
         "heavy_calls": status.seen.heavy_calls if status.seen else 0,
         "mailed_by_ringcentral": list(status.mailed_by_ringcentral),
-        "pause": _pause_json(status.pause),
+        "pause": pause_json(status.pause),
         "called_off": _call_off_json(status.call_off),
         "answers": [
             {
@@ -318,14 +209,6 @@ def lint_json(warnings: Sequence["LintWarning"]) -> list[dict[str, Any]]:
     ]
 
 
-def _pause_json(pause: Pause | None) -> dict[str, Any] | None:
-    """A pause that holds now; `until` is null for one without an end."""
-    if pause is None:
-        return None
-    until = pause.until.isoformat() if pause.until else None
-    return {"since": pause.at.isoformat(), "until": until}
-
-
 def _resend_result_json(result: "ResendResult") -> dict[str, Any]:
     record = result.record
     return {
@@ -336,85 +219,6 @@ def _resend_result_json(result: "ResendResult") -> dict[str, Any]:
         "reply": record.reply if record else "",
         "reason": result.reason,
     }
-
-
-def _register_json(plan: Plan) -> dict[str, list[dict[str, Any]]]:
-    # A replaced person is in both lists, as the two records at RingCentral are.
-    added = plan.with_action(Action.ADD, Action.REPLACE)
-    removed = plan.with_action(Action.REMOVE, Action.REPLACE)
-    return {
-        "add": [_item_json(item, item.reason) for item in added],
-        "update": [_update_json(item) for item in plan.with_action(Action.UPDATE)],
-        "remove": [_item_json(item, item.reason, _old_role(item)) for item in removed],
-        "keep": [_item_json(item, item.reason) for item in plan.with_action(Action.KEEP)],
-    }
-
-
-def _skip_json(plan: Plan) -> list[dict[str, Any]]:
-    people = [skipped_json(item) for item in plan.skipped]
-    return people + [_attendee_json(record) for record in plan.attendees]
-
-
-def skipped_json(item: PlanItem) -> dict[str, Any]:
-    """A person who is left alone, with the code and the reason in words."""
-    return {**_item_json(item, join_reasons(item)), "code": item.skip}
-
-
-def _item_json(item: PlanItem, reason: str, role: str = "") -> dict[str, Any]:
-    return {
-        "email": item.invitee.email,
-        "name": display_name(item.invitee),
-        "role": str(role or item.role),
-        "reason": reason,
-        "roster": _roster_json(item.invitee),
-    }
-
-
-def _roster_json(invitee: Invitee) -> dict[str, Any] | None:
-    """All that the roster gives of a person; what is empty there may come from the directory.
-
-    None for a person who is not on the roster.
-    """
-    # Rows of people begin with 2, so 0 is a person who is on no roster.
-    if not invitee.row:
-        return None
-    user = invitee.linked_user
-    return {
-        "row": invitee.row,
-        "first_name": invitee.first_name,
-        "last_name": invitee.last_name,
-        "role": invitee.role,
-        "job_title": invitee.job_title,
-        "language": invitee.language,
-        "time_zone": invitee.time_zone,
-        "account_id": user.account_id if user else "",
-        "user_id": user.user_id if user else "",
-        "extra": dict(invitee.extra),
-    }
-
-
-def _update_json(item: PlanItem) -> dict[str, Any]:
-    return {**_item_json(item, item.reason), "changes": _changes_json(item.changes)}
-
-
-def _changes_json(changes: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """The differences, by the roster's column (`linked_user` for the two ids)."""
-    return {field.replace(" ", "_"): [str(old), str(new)] for field, (old, new) in changes.items()}
-
-
-def _attendee_json(record: UntouchedRecord) -> dict[str, Any]:
-    return {
-        "email": record.email,
-        "name": attendee_name(record),
-        "role": "Attendee",
-        "reason": ATTENDEE_REASON,
-        "roster": None,
-        "code": SkipCode.ATTENDEE,
-    }
-
-
-def _old_role(item: PlanItem) -> str:
-    return item.registration.role if item.registration else item.role
 
 
 def _session_json(status: Status) -> dict[str, Any] | None:

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.output import history_json, plan_json, status_json
+from onboarding.cli.output import history_json, status_json
 from onboarding.cli.output_file import check_output_file
+from onboarding.cli.plan_json import plan_json
 from onboarding.cli.plan_page import PageFile, print_page_written, write_plan_page
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import (

@@ -7,7 +7,7 @@ nothing. Programs read `output` instead.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from onboarding.cli.output import NOTHING, PlanRow, attendee_rows, plan_rows
+from onboarding.cli.plan_rows import NOTHING, PlanRow, attendee_rows, plan_rows
 from onboarding.cli.terminal import LabelledText, print_list, print_table, print_text
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE

@@ -21,7 +21,7 @@ from onboarding.model.registrations import (
     find_registration,
 )
 from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
-from onboarding.ringcentral.schemas import ChangeAnswer
+from onboarding.ringcentral.schemas.invitees import ChangeAnswer
 
 BatchItem = Invitee | Update | Registration
 """One person's part of a change: a person to add, to update, or to remove."""

@@ -6,7 +6,7 @@ serves one run; clients of one account may share their log-in (`tokens`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -28,24 +28,34 @@ from onboarding.model.sessions import (
     Session,
     SessionKey,
     SessionList,
-    SessionStatus,
     UntouchedRecord,
     Webinar,
 )
-from onboarding.ringcentral import batch, bisection, requests, schemas
+from onboarding.ringcentral import batch, bisection, requests
 from onboarding.ringcentral.batch import build_change
 from onboarding.ringcentral.errors import (
     ApiError,
-    NotThere,
     assert_from_ringcentral,
     parse_error,
     request_error,
 )
-from onboarding.ringcentral.fields import parse_answer, parse_answer_with_odd
+from onboarding.ringcentral.fields import Page, parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.login import Login
+from onboarding.ringcentral.only_session import choose_entry
 from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.requests import ApiRequest
-from onboarding.ringcentral.schemas import DirectoryPage, parse_colleagues
+from onboarding.ringcentral.schemas.directory import DirectoryPage, parse_colleagues
+from onboarding.ringcentral.schemas.invitees import (
+    parse_change_answer,
+    parse_invitees,
+    parse_participants,
+)
+from onboarding.ringcentral.schemas.sessions import (
+    SessionEntry,
+    SessionRecord,
+    WebinarRecord,
+    parse_session_entry,
+)
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.transport import (
     CallOutcome,
@@ -68,7 +78,6 @@ FOUND_FOR = timedelta(days=90)
 """How long a session that is over is still found without its id, so that a run can say so."""
 
 R = TypeVar("R", bound=CallOutcome)
-E = TypeVar("E", schemas.SessionEntry, OddSession)
 
 
 class RingCentral:
@@ -124,9 +133,7 @@ class RingCentral:
     async def webinar(self, webinar_id: str) -> Webinar:
         """Ask for a webinar's facts: one Heavy call. They hardly change; a ledger may keep them."""
         call = requests.get_webinar(webinar_id)
-        record, odd = parse_answer_with_odd(
-            schemas.WebinarRecord, await self._get(call), call.description
-        )
+        record, odd = parse_answer_with_odd(WebinarRecord, await self._get(call), call.description)
         return record.to_model(webinar_id, odd)
 
     async def session(self, webinar: Webinar, session_id: str | None = None) -> Session:
@@ -139,9 +146,7 @@ class RingCentral:
         if session_id is None:
             return await self._find_only_session(webinar)
         call = requests.get_session(webinar.id, session_id)
-        record, odd = parse_answer_with_odd(
-            schemas.SessionRecord, await self._get(call), call.description
-        )
+        record, odd = parse_answer_with_odd(SessionRecord, await self._get(call), call.description)
         return record.to_model(self._server, webinar, session_id, odd)
 
     async def sessions(self, *, since: datetime, company: bool) -> SessionList:
@@ -158,7 +163,7 @@ class RingCentral:
 
     async def invitees(self, key: SessionKey) -> InviteeList:
         """List who is registered, the Host among them: one Heavy call per thousand."""
-        return schemas.parse_invitees(
+        return parse_invitees(
             await self._read_pages(lambda token: requests.list_invitees(key, token))
         )
 
@@ -178,11 +183,11 @@ class RingCentral:
             )
         if not answer.is_success:
             raise request_error(call, parse_error(answer, self._login.secrets))
-        page = parse_answer(schemas.Page, answer.content, call.description)
+        page = parse_answer(Page, answer.content, call.description)
         if page.paging.next_page_token:
             # A part of a list would have people missing who are in the room.
             raise _endless_list_error(call.description, 1)
-        return schemas.parse_participants(page.records)
+        return parse_participants(page.records)
 
     async def directory(self) -> tuple[Colleague, ...]:
         """List the company's enabled users: one Medium call per thousand entries."""
@@ -192,7 +197,7 @@ class RingCentral:
             call = requests.list_directory(page)
             answer = parse_answer(DirectoryPage, await self._get(call), call.description)
             # Without this, a server that ignores `page` would be asked five hundred times.
-            if answer.records == before:  # a server that knows no pages
+            if answer.records == before:
                 return tuple(colleagues)
             before = answer.records
             colleagues += parse_colleagues(answer.records)
@@ -248,7 +253,7 @@ class RingCentral:
             links = Secrets.of(links=[record.join_uri for record in state.records])
             refusal = parse_error(answer, self._login.secrets | links)
             return await self._bisect(key, call, state, refusal)
-        state = batch.apply_answer(state, schemas.parse_change_answer(answer.content))
+        state = batch.apply_answer(state, parse_change_answer(answer.content))
         if not state.unanswered:
             return state
         return batch.apply_lookup(state, await self.invitees(key))
@@ -274,27 +279,11 @@ class RingCentral:
         # Only now: the company's list costs a call, and needs a user permission of its own.
         if not (found or odd):
             found, odd = await self._list_sessions_of(webinar, company=True)
-        # A session that is over counts only if no other is left: then the run says that it is over.
-        ahead, odd_ahead = _select_ahead(found), _select_ahead(odd)
-        if odd_ahead and not ahead:
-            raise Refused(
-                str(odd_ahead[0]),
-                hint="Look at the session in RingCentral, or give another one's id.",
-            )
-        if len(ahead) + len(odd_ahead) > 1:
-            raise _many_sessions_error(webinar, ahead, odd_ahead)
-        if not found:
-            raise NotThere(
-                f"Webinar {webinar.id} has no session that lies ahead.",
-                hint="Schedule one at RingCentral, or give its id: `session = ...` in config.toml.",
-            )
-        # `ahead` holds one session at most here. Of several that are over, the latest is meant.
-        latest = max(ahead or found, key=lambda entry: entry.scheduled_start_time)
-        return latest.to_session(self._server, webinar)
+        return choose_entry(webinar, found, odd).to_session(self._server, webinar)
 
     async def _list_sessions_of(
         self, webinar: Webinar, *, company: bool
-    ) -> tuple[list[schemas.SessionEntry], list[OddSession]]:
+    ) -> tuple[list[SessionEntry], list[OddSession]]:
         """A webinar's sessions in one of the lists, and those of them that aren't understood."""
         since = self._transport.clock() - FOUND_FOR
         try:
@@ -313,12 +302,12 @@ class RingCentral:
 
     async def _list_entries(
         self, since: datetime, *, company: bool
-    ) -> tuple[list[schemas.SessionEntry], list[OddSession]]:
+    ) -> tuple[list[SessionEntry], list[OddSession]]:
         records = await self._read_pages(
             lambda token: requests.list_sessions(since, token, company=company)
         )
-        every = [schemas.parse_session_entry(record) for record in records]
-        understood = [entry for entry in every if isinstance(entry, schemas.SessionEntry)]
+        every = [parse_session_entry(record) for record in records]
+        understood = [entry for entry in every if isinstance(entry, SessionEntry)]
         return understood, [entry for entry in every if isinstance(entry, OddSession)]
 
     async def _read_pages(self, call_for: Callable[[str], ApiRequest]) -> list[Any]:
@@ -331,7 +320,7 @@ class RingCentral:
         for _ in range(MOST_PAGES):
             seen.add(token)
             call = call_for(token)
-            page = parse_answer(schemas.Page, await self._get(call), call.description)
+            page = parse_answer(Page, await self._get(call), call.description)
             records += page.records
             token = page.paging.next_page_token or ""
             # A missing next token is empty like the first page's, so it ends the list here as well.
@@ -379,19 +368,4 @@ def _endless_list_error(what: str, pages: int) -> Refused:
     return Refused(
         f"RingCentral's answer to the call for {what} goes on for more than {pages} pages.",
         hint="Check that RC_SERVER_URL is RingCentral's server.",
-    )
-
-
-def _select_ahead(entries: Sequence[E]) -> list[E]:
-    return [entry for entry in entries if entry.status is not SessionStatus.FINISHED]
-
-
-def _many_sessions_error(
-    webinar: Webinar, entries: Sequence[schemas.SessionEntry], odd: Sequence[OddSession]
-) -> ConfigurationError:
-    # An odd session may have no id that can be read.
-    ids = sorted([*(entry.id for entry in entries), *(entry.session_id or "?" for entry in odd)])
-    return ConfigurationError(
-        f"Webinar {webinar.id} has {len(ids)} sessions: {', '.join(ids)}.",
-        hint="Say which one is meant: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
     )

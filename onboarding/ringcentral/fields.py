@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 
 from onboarding.errors import Refused
 from onboarding.model.foreign_text import printable
-from onboarding.model.people import Role
+from onboarding.model.people import LinkedUser, Role
 from onboarding.web.strict_json import UnsoundJson, decode_json
 
 T = TypeVar("T", bound=BaseModel)
@@ -192,3 +192,29 @@ Start = Annotated[AwareDatetime, AfterValidator(_check_start)]
 YesNo = Annotated[
     bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)
 ]
+
+
+class UserIds(ApiRecord):
+    """A linked user."""
+
+    account_id: Id
+    user_id: Id
+    domain: Word = "pbx"
+
+    def to_model(self) -> LinkedUser:
+        """The same in the model's words."""
+        return LinkedUser(self.account_id, self.user_id, self.domain)
+
+
+class Paging(ApiRecord):
+    """Where a list goes on; absent on its last page."""
+
+    # Not lenient: with an odd token, half a list would pass for the whole.
+    next_page_token: str | None = None
+
+
+class Page(ApiRecord):
+    """A page of the list of invitees, or of sessions; each record is read by itself."""
+
+    records: Annotated[tuple[Any, ...], Field(repr=False)]
+    paging: Paging = Paging()

@@ -3,7 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from onboarding.cli.output import plan_json, plan_rows
+from onboarding.cli.plan_json import plan_json
+from onboarding.cli.plan_rows import plan_rows
 from onboarding.model.pauses import Pause
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Standing

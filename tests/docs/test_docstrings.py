@@ -146,7 +146,9 @@ def words_of_the_package() -> frozenset[str]:
 @cache
 def field_names() -> frozenset[str]:
     """The fields of RingCentral's objects, as our schemas have them: `joinUri` as `join_uri`."""
-    return defined("onboarding.ringcentral.schemas") | defined("onboarding.simulator.parse")
+    schemas = [name for name in MODULES if name.startswith("onboarding.ringcentral.schemas.")]
+    sources = ["onboarding.ringcentral.fields", *schemas, "onboarding.simulator.parse"]
+    return frozenset().union(*map(defined, sources))
 
 
 @cache

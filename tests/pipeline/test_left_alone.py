@@ -14,7 +14,7 @@ from onboarding.model.people import Role
 from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
-from onboarding.ringcentral.schemas import InviteeRecord
+from onboarding.ringcentral.schemas.invitees import InviteeRecord
 from onboarding.simulator.records import ATTENDEE_ROLE, Odd
 from tests.stage import COHOST, HOST, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 

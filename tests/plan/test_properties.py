@@ -6,7 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.cli.output import join_reasons, plan_json, plan_rows
+from onboarding.cli.plan_json import plan_json
+from onboarding.cli.plan_rows import join_reasons, plan_rows
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem

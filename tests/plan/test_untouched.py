@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.cli.output import attendee_rows, plan_json
+from onboarding.cli.plan_json import plan_json
+from onboarding.cli.plan_rows import attendee_rows
 from onboarding.model.people import Problem
 from onboarding.model.registrations import SEATS, Change, Standing
 from onboarding.model.sessions import UntouchedRecord

@@ -22,7 +22,7 @@ from onboarding.ringcentral.batch import (
 )
 from onboarding.ringcentral.bisection import MAX_UNNAMED_REFUSALS, bisect, needs_list
 from onboarding.ringcentral.errors import ApiError, ErrorEntry
-from onboarding.ringcentral.schemas import ChangeAnswer
+from onboarding.ringcentral.schemas.invitees import ChangeAnswer
 from tests.ringcentral.people import colleague, guest, host, on_wire, record
 
 RENAMED = Update(record(1), guest(1, first_name="New"))

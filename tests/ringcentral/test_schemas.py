@@ -18,21 +18,20 @@ from onboarding.model.sessions import (
     UntouchedRecord,
     Webinar,
 )
-from onboarding.ringcentral.fields import parse_answer, parse_answer_with_odd
+from onboarding.ringcentral.fields import Page, parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.login import TokenAnswer
-from onboarding.ringcentral.schemas import (
+from onboarding.ringcentral.schemas.directory import Contact, DirectoryPage, parse_colleagues
+from onboarding.ringcentral.schemas.invitees import (
     ChangeAnswer,
-    Contact,
-    DirectoryPage,
     InviteeRecord,
-    Page,
+    parse_change_answer,
+    parse_invitee,
+    parse_invitees,
+)
+from onboarding.ringcentral.schemas.sessions import (
     SessionEntry,
     SessionRecord,
     WebinarRecord,
-    parse_change_answer,
-    parse_colleagues,
-    parse_invitee,
-    parse_invitees,
     parse_session_entry,
 )
 
