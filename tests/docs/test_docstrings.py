@@ -256,11 +256,11 @@ def test_every_backticked_name_exists(module):
     "name", ["places_of_links", "registrations.Standig", "onboarding.ledger.move", "intend()"]
 )
 def test_a_name_that_is_nowhere_is_found(name):
-    assert not exists("onboarding.ledger.schema", name)
+    assert not exists("onboarding.ledger.schema.sessions", name)
 
 
 @pytest.mark.parametrize(
     "name", ["sqlalchemy.Table", "model.deliveries.State", "ledger.sql", "registrations", "len"]
 )
 def test_a_name_of_the_program_or_of_a_library_exists(name):
-    assert exists("onboarding.ledger.schema", name)
+    assert exists("onboarding.ledger.schema.sessions", name)

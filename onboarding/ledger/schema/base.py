@@ -1,4 +1,4 @@
-"""What all tables have in common: the metadata, and columns that come again and again."""
+"""What all tables have in common: the metadata, its version, and columns that come often."""
 
 import sqlalchemy as sa
 
@@ -39,3 +39,12 @@ def session_column() -> sa.Column[int]:
     # CASCADE removes the people with their session. SQLite heeds it only while the pragma
     # `foreign_keys` is on, and that is set for each connection (`store.PRAGMAS`).
     return sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
+
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("schema", sa.Text, primary_key=True),
+    sa.Column("readable_from", sa.Text, nullable=False),
+)
+"""One row: the ledger's revision, and the oldest revision of a program that may work with it."""
