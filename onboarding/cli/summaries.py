@@ -12,7 +12,7 @@ from onboarding.cli.terminal import LabelledText, print_list, print_table, print
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE
 from onboarding.model.answers import STANDING_ANSWERS, PersonAnswer
-from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
+from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.entries import Attendance
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import (
@@ -112,11 +112,11 @@ def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to
 
 def _list_steps(result: Result, rehearsal_to: str) -> list[str]:
     """List what a person may do now, in the order in which it is said."""
-    has_queued = any(result.counts.get(state) for state in UNDER_WAY)
+    is_left = result.has_queue and not result.is_sent_by_others
     has_many_problems = len(result.problems) > MOST_SHOWN
     command = f"onboarding report {result.name} --failed-roster to-correct.csv"
     steps = (
-        f"The next run sends what is queued: `onboarding status {result.name}`." * has_queued,
+        f"The next run sends what is queued: `onboarding status {result.name}`." * is_left,
         "Whether a message in doubt was sent is looked up again by the next run."
         * bool(result.settling),
         attention_needed(result.name, result.attention),

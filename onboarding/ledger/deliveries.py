@@ -104,10 +104,10 @@ def hold_back(
 def find_next_due(
     connection: sa.Connection, session: int, *, rehearsal: bool = False
 ) -> datetime | None:
-    """Find when the earliest queued message is due; None if nothing is queued."""
+    """Find when the earliest queued message is due that no sender has claimed; None: none is."""
     due_at = deliveries.c.due_at
     earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(
-        *is_queued(session, rehearsal=rehearsal)
+        *is_queued(session, rehearsal=rehearsal), deliveries.c.holder == ""
     )
     return connection.execute(earliest).scalar()
 

@@ -31,6 +31,9 @@ TERM = timedelta(seconds=60)
 HEARTBEAT = timedelta(seconds=10)
 """How often a lease is renewed: so often that a slow write or two do no harm."""
 
+SENDER, WORKER = "sender", "worker"
+"""How the names of leases begin that are heartbeats, and that no two holders want."""
+
 ENDED_STATES = frozenset("ZX")
 """States of a process that has ended and that its parent has not yet collected (proc(5))."""
 
@@ -169,8 +172,12 @@ def remove_dead(
 
 
 def find_held(connection: sa.Connection, now: datetime) -> Lease | None:
-    """Find a lease that any living run holds, on any webinar; None if no run is at work."""
-    return next(iter(list_held(connection, now).values()), None)
+    """Find a lease of any living run or sender, on any webinar; None if none is at work.
+
+    A worker's own does not count: it may be waiting for something to do.
+    """
+    held = list_held(connection, now).items()
+    return next((lease for name, lease in held if not name.startswith(f"{WORKER} ")), None)
 
 
 def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from onboarding.ledger import sql
 from onboarding.ledger.deliveries import TELLS_FACTS, is_queued, is_to, move
-from onboarding.ledger.schema import deliveries
+from onboarding.ledger.schema import REAL, deliveries
 from onboarding.model.addresses import address_key
-from onboarding.model.deliveries import State
+from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.kinds import Kind, tells_facts
 from onboarding.model.sessions import Facts
 
@@ -45,15 +45,17 @@ class NewDelivery:
 
 def enqueue(
     connection: sa.Connection, session: int, new: Collection[NewDelivery], now: datetime
-) -> None:
+) -> int:
     """Queue messages, at most one with facts to a mailbox; one that is queued there is superseded.
 
-    Scheduled messages replace none. Raises sqlalchemy's IntegrityError, and queues none, if a
-    message with facts, or of the same entry, is just being sent to the same mailbox, or the number
-    is taken. A caller that holds the session's lease and has loaded the mailboxes meets neither.
+    Scheduled messages replace none. Where a message with facts, or of the same entry, is just being
+    sent to the same mailbox, nothing is queued beside it: the next plan goes on from what comes of
+    it. Returns how many were queued. Raises sqlalchemy's IntegrityError, and queues none, if a
+    number is taken. A caller that holds the session's lease and has loaded the mailboxes does not
+    meet that.
     """
     if not new:
-        return
+        return 0
     # A rehearsal goes to another mailbox: it must replace no real message.
     real = [
         delivery.email
@@ -63,8 +65,23 @@ def enqueue(
     queued = (*is_queued(session), is_to(real), TELLS_FACTS)
     # Before the insert: `uq_deliveries_open` allows one open message for each mailbox.
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
-    rows = [_build_row(session, delivery, now) for delivery in new]
+    # After it: what a sender has begun meanwhile is no longer queued, and is seen here.
+    open_places = _list_open(connection, session)
+    rows = [
+        _build_row(session, delivery, now)
+        for delivery in new
+        if delivery.rehearsal_to or (address_key(delivery.email), delivery.entry) not in open_places
+    ]
     connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
+    return len(rows)
+
+
+def _list_open(connection: sa.Connection, session: int) -> frozenset[tuple[str, str]]:
+    """List the mailboxes of a session with a message under way, each with the message's entry."""
+    query = sa.select(deliveries.c.key, deliveries.c.entry).where(
+        deliveries.c.session == session, deliveries.c.state.in_(UNDER_WAY), REAL
+    )
+    return frozenset((row.key, row.entry) for row in connection.execute(query))
 
 
 def record_told(

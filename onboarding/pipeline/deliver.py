@@ -6,9 +6,11 @@ Workers stop between messages, never within one. `send` does one message.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import sqlalchemy as sa
 
 from onboarding.errors import OnboardingError
 from onboarding.ledger import claims, deliveries, new_deliveries
@@ -41,18 +43,39 @@ NOT_DONE = frozenset({Action.ADD, Action.REPLACE, Action.REMOVE})
 """Actions that would have changed a person's link, had they been carried out."""
 
 
+AlsoWrite = Callable[[sa.Connection, int], None]
+"""A statement about a session, given by its number."""
+
+
 async def queue_messages(
-    services: Services, state: RunState, plan: Plan, rehearsal_to: str = ""
+    services: Services,
+    state: RunState,
+    plan: Plan,
+    rehearsal_to: str = "",
+    also: AlsoWrite | None = None,
 ) -> int:
     """Queue what the plan owes; returns how many messages that are.
 
     `plan` is the one made after registering. A person still to be added, replaced or removed in it
     was not: RingCentral refused, or its list lags behind. What they are owed is owed once that is
-    done.
+    done. `also` is executed in the same transaction.
     """
     new = await make_deliveries(services, state, plan, rehearsal_to)
-    await services.ledger.run(new_deliveries.enqueue, state.session_row, new, services.clock.now())
-    return len(new)
+    now = services.clock.now()
+    return await services.ledger.run(_queue, state.session_row, new, now, also)
+
+
+def _queue(
+    connection: sa.Connection,
+    session: int,
+    new: Sequence[new_deliveries.NewDelivery],
+    now: datetime,
+    also: AlsoWrite | None,
+) -> int:
+    queued = new_deliveries.enqueue(connection, session, new, now)
+    if also:
+        also(connection, session)
+    return queued
 
 
 async def make_deliveries(
@@ -166,10 +189,25 @@ async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
     waiting = await services.ledger.run(
         deliveries.count_queued, run.state.session_row, rehearsal=run.rehearsal
     )
+    return await _deliver(run, waiting, _deliver_until(run, until))
+
+
+async def deliver_claimed(run: DeliveryRun) -> int:
+    """Deliver what the run has claimed, and nothing else; returns how many the server took.
+
+    Raises what `deliver` raises.
+    """
+    run.all_claimed = True
+    return await _deliver(run, len(run.claimed), _serve(run))
+
+
+async def _deliver(run: DeliveryRun, waiting: int, work: Coroutine[None, None, None]) -> int:
+    """Do the work of a delivery of so many messages, and release what it leaves claimed."""
+    services = run.services
     if waiting:
         services.progress.begin("Sending", waiting)
     try:
-        await _deliver_until(run, until)
+        await work
     finally:
         services.progress.end()
         if loss := services.pool.loss:
@@ -207,6 +245,12 @@ async def _deliver_due(run: DeliveryRun) -> None:
     # pass, because there may be no later run.
     await _expire(run)
     run.all_claimed = False
+    await _serve(run)
+    await _expire(run)
+
+
+async def _serve(run: DeliveryRun) -> None:
+    """Let workers deliver until no message is left, or something stops them all."""
     connections = run.services.config.smtp.max_connections
     workers = [asyncio.create_task(_work(run)) for _ in range(connections * WORKERS)]
     cutter = asyncio.create_task(_cancel_after_grace(run, workers))
@@ -219,7 +263,6 @@ async def _deliver_due(run: DeliveryRun) -> None:
         if not worker.cancelled():
             # What stops a run is in `run.failure`. An exception here is a bug: it must be seen.
             worker.result()
-    await _expire(run)
 
 
 async def _expire(run: DeliveryRun) -> None:

@@ -1,4 +1,8 @@
-"""Keeps two runs of one webinar apart: takes the webinar's lease, and renews it during the run."""
+"""Keeps two runs of one webinar apart, and shows which senders live: takes leases, renews them.
+
+A run holds the webinar's lease. Who only sends messages of a webinar needs none: a lease of its own
+is its heartbeat, so that others see that it lives and leave alone what it has claimed.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -67,12 +71,44 @@ async def webinar_lease(
     Raises AlreadyRunning, with this hint, if another run holds it.
     """
     name = lease_name(services.config.ringcentral.server, target.webinar_id)
+    async with _hold(services, name, leases.new_holder(), (target.name, hint)) as lease:
+        yield lease
+
+
+@asynccontextmanager
+async def sender_lease(services: Services) -> AsyncIterator[HeldLease]:
+    """Hold a lease that stands for one sender of messages, and for nothing that others may want.
+
+    Each sender has its own: what one has claimed is released at its end, and not another one's of
+    the same process.
+    """
+    holder = leases.new_holder()
+    async with _hold(services, f"{leases.SENDER} {holder.name}", holder) as lease:
+        yield lease
+
+
+@asynccontextmanager
+async def worker_lease(services: Services, holder: Holder) -> AsyncIterator[HeldLease]:
+    """Hold the lease that shows that a worker lives."""
+    async with _hold(services, f"{leases.WORKER} {holder.name}", holder) as lease:
+        yield lease
+
+
+@asynccontextmanager
+async def _hold(
+    services: Services, name: str, holder: Holder, contended: tuple[str, str] = ("", "")
+) -> AsyncIterator[HeldLease]:
+    """Take a lease, renew it, release it. `contended` has the webinar's name and a hint.
+
+    Raises AlreadyRunning with these if another run holds the lease.
+    """
     # Taken before the write, so that we never believe in the lease longer than others do.
-    lease = HeldLease(leases.new_holder(), services.clock, services.clock.instant())
+    lease = HeldLease(holder, services.clock, services.clock.instant())
     now = services.clock.now()
     other = await services.ledger.run(leases.acquire, name, lease.holder, now)
     if other:
-        raise AlreadyRunning(target.name, other, now, hint=hint)
+        webinar, hint = contended
+        raise AlreadyRunning(webinar, other, now, hint=hint)
     renewal = asyncio.create_task(_renew(services, name, lease))
     try:
         yield lease

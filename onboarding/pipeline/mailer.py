@@ -6,7 +6,7 @@ time to import and compile as all the rest of a run. A run with nothing to do, t
 cron, loads none of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -19,9 +19,10 @@ from onboarding.messages.load import load_template_set
 from onboarding.messages.mime import FixedFields
 from onboarding.messages.settings import BrandSettings
 from onboarding.messages.templates import TemplateSet
+from onboarding.model.deliveries import Delivery
 from onboarding.model.entries import Schedule
-from onboarding.pipeline.deliver import deliver, queue_messages
-from onboarding.pipeline.delivery_run import prepare_delivery
+from onboarding.pipeline.deliver import AlsoWrite, deliver, deliver_claimed, queue_messages
+from onboarding.pipeline.delivery_run import DeliveryRun, prepare_delivery
 from onboarding.pipeline.hold_back import load_gate
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
@@ -45,9 +46,11 @@ class Mailer:
         """Compile the webinar's templates. Raises what `load_templates` raises."""
         return cls(services, target, load_templates(services.config, target))
 
-    async def queue(self, state: RunState, plan: Plan, rehearsal_to: str) -> int:
-        """Queue what the plan owes; returns how many messages that are."""
-        return await queue_messages(self.services, state, plan, rehearsal_to)
+    async def queue(
+        self, state: RunState, plan: Plan, rehearsal_to: str, also: AlsoWrite | None = None
+    ) -> int:
+        """Queue what the plan owes; returns how many messages that are (`queue_messages`)."""
+        return await queue_messages(self.services, state, plan, rehearsal_to, also)
 
     async def deliver(
         self,
@@ -63,6 +66,29 @@ class Mailer:
 
         Raises what `pipeline.deliver.deliver` raises.
         """
+        run = await self._prepare(state, plan, lease, rehearsal=rehearsal, limited=limited)
+        return await deliver(run, retry_window)
+
+    async def deliver_chunk(
+        self, state: RunState, plan: Plan, lease: HeldLease, chunk: Iterable[Delivery]
+    ) -> int:
+        """Send messages that the lease's holder has claimed; returns how many the server took.
+
+        Raises what `pipeline.deliver.deliver` raises.
+        """
+        run = await self._prepare(state, plan, lease)
+        run.claimed.extend(chunk)
+        return await deliver_claimed(run)
+
+    async def _prepare(
+        self,
+        state: RunState,
+        plan: Plan,
+        lease: HeldLease,
+        *,
+        rehearsal: bool = False,
+        limited: bool = False,
+    ) -> DeliveryRun:
         run = prepare_delivery(
             self.services, state, plan, self.templates, lease, rehearsal=rehearsal, limited=limited
         )
@@ -77,7 +103,7 @@ class Mailer:
         )
         if TOKEN_MARK in self.services.config.smtp.envelope_sender:
             run.bounce_tokens = await self.services.ledger.run(BounceTokens.load)
-        return await deliver(run, retry_window)
+        return run
 
 
 def load_templates(config: Config, target: Target) -> TemplateSet:

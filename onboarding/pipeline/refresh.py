@@ -27,6 +27,7 @@ from onboarding.ledger import (
     replacements,
     sessions,
 )
+from onboarding.ledger.sessions import StoredSession
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, Role, Roster
 from onboarding.model.registrations import ManagedRegistration
@@ -101,6 +102,35 @@ async def refresh(
     return await _build_state(
         services, target, roster, webinar, remembered=remembered, listed=listed
     )
+
+
+async def refresh_to_send(
+    services: Services, target: Target, roster: Roster, seen: StoredSession, listed: Session | None
+) -> RunState:
+    """Find out what messages that are queued already need, without the webinar's lease.
+
+    Writes nothing about the session: a run may be planning it. `listed` is the session as the run
+    that queued them saw it; None: it is asked for. Raises what `refresh` raises.
+    """
+    webinar, remembered = await _find_webinar(services, target)
+    try:
+        session = (
+            _complete(listed, webinar)
+            if listed
+            else await services.ringcentral.session(webinar, seen.key.session_id)
+        )
+        invitees = await services.ringcentral.invitees(session.key)
+        snapshot = await _join(services, target, roster, session, invitees, seen.id)
+        state = RunState(seen.id, identify(snapshot), webinar, remembered, listed)
+        if _lacks_host_link(state):
+            session = await services.ringcentral.session(webinar, seen.key.session_id)
+            state = replace(state, snapshot=replace(state.snapshot, session=session), listed=None)
+    except NotThere:
+        state_known = await _recall(services, target, roster)
+        if state_known and state_known.snapshot.call_off:
+            return state_known
+        raise
+    return state
 
 
 async def refresh_or_recall(
@@ -302,8 +332,6 @@ async def _build_state(
     remembered: bool,
     listed: Session | None = None,
 ) -> RunState:
-    now = services.clock.now()
-    ledger = services.ledger
     if listed:
         session = _complete(listed, webinar)
     else:
@@ -312,10 +340,25 @@ async def _build_state(
     # the join links are nowhere else.
     invitees = await services.ringcentral.invitees(session.key)
     # Even for a `plan`: managed people, mailboxes and a stored page all hang on this row.
-    row = await ledger.run(sessions.upsert, session, services.config.company.account)
+    account = services.config.company.account
+    row = await services.ledger.run(sessions.upsert, session, account)
+    snapshot = await _join(services, target, roster, session, invitees, row)
+    return RunState(row, identify(snapshot), webinar, remembered, listed)
+
+
+async def _join(
+    services: Services,
+    target: Target,
+    roster: Roster,
+    session: Session,
+    invitees: InviteeList,
+    row: int,
+) -> Snapshot:
+    """Join what RingCentral says of a session with what the ledger knows of it."""
+    ledger, now = services.ledger, services.clock.now()
     managed = await ledger.run(registrations.load_managed, row)
     who_joined = await ledger.run(attendance.load_reading, row)
-    snapshot = Snapshot(
+    return Snapshot(
         session=session,
         roster=roster,
         registrations=invitees.registrations,
@@ -337,7 +380,6 @@ async def _build_state(
         attendance=who_joined.certain,
         attendance_note=who_joined.fault,
     )
-    return RunState(row, identify(snapshot), webinar, remembered, listed)
 
 
 async def _find_colleagues(

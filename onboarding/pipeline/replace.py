@@ -18,6 +18,7 @@ from onboarding.files.write import can_replace, replace_file
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import deliveries, replacements
 from onboarding.model.addresses import address_key
+from onboarding.model.deliveries import State
 from onboarding.model.kinds import Kind, is_over
 from onboarding.model.people import Invitee, Role, Roster, format_problem
 from onboarding.model.registrations import find_registration, matches
@@ -30,7 +31,6 @@ from onboarding.pipeline.run_values import PreparedRun, Result, count_heavy_call
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode, make_plan
-from onboarding.plan.messages_due import MAY_HAVE_ARRIVED
 from onboarding.roster.header import Column
 from onboarding.roster.rewrite import replace_row
 
@@ -220,8 +220,11 @@ async def _refuse_people(
         # The Host's record can't be deleted (docs/ringcentral.md, "Invitees"), and their role on
         # the roster may be wrong: so RingCentral's list is asked, too.
         f"{old.email} is the host, and a webinar keeps its host": is_host,
+        f"A message to {old.email} is being sent just now, so try again in a minute": any(
+            delivery.state is State.SENDING for delivery in mine
+        ),
         f"A message to {old.email} is in doubt: `onboarding resolve {target.name}` first": any(
-            delivery.state in MAY_HAVE_ARRIVED for delivery in mine
+            delivery.state is State.IN_DOUBT for delivery in mine
         ),
     }
     for message, is_there in obstacles.items():

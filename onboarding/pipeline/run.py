@@ -37,6 +37,7 @@ from onboarding.plan.agreement import describe_work
 from onboarding.plan.messages_due import SUPPRESSED
 
 if TYPE_CHECKING:
+    from onboarding.pipeline.deliver import AlsoWrite
     from onboarding.pipeline.mailer import Mailer
 
 RUN_ACT = "run"
@@ -155,11 +156,17 @@ async def execute_plan(
 
 
 async def begin_run(
-    services: Services, prepared: PreparedRun, *, rehearsal_to: str = "", by: str = ""
+    services: Services,
+    prepared: PreparedRun,
+    *,
+    rehearsal_to: str = "",
+    by: str = "",
+    also: "AlsoWrite | None" = None,
 ) -> BegunRun:
     """Register and queue what was planned. All calls at RingCentral are made by the end of this.
 
-    If it fails or is stopped, that is recorded as the run's end.
+    `also` is executed in the transaction that queues. If it fails or is stopped, that is recorded
+    as the run's end.
     """
     if prepared.plan.message_count:
         # A missing password is found here, before the first person is registered.
@@ -174,7 +181,7 @@ async def begin_run(
         await _register(services, begun)
         begun.recorded = await record_as_told(services, begun.state, begun.plan, by)
         if prepared.mailer:  # None: nothing was owed or queued when this run looked
-            begun.queued = await prepared.mailer.queue(begun.state, begun.plan, rehearsal_to)
+            begun.queued = await prepared.mailer.queue(begun.state, begun.plan, rehearsal_to, also)
         services.raise_if_stopped()
     except BaseException:
         # `status` and cron's mail need the problems found before the error.
@@ -190,20 +197,45 @@ async def finish_run(
     """Deliver the queue, and record how the run ended, also if it was stopped."""
     try:
         await _deliver_queue(begun, lease, retry_window)
-        await finish_replacements(services, begun)
-        await record_newly_mailed(services, begun.state, begun.plan)
-        # A rehearsal takes no real message's place, and so misses none.
-        if not begun.rehearsal_to:
-            await record_missed(services, begun.state, begun.plan)
+        await _finish_plan(services, begun)
     finally:
         news = await record_problems(services, begun)
     result = await build_result(services, begun, news)
     # A rehearsal leaves all mail to be sent, so the next run has to look again.
     inputs = "" if begun.rehearsal_to else begun.prepared.inputs
-    key, code = begun.prepared.look_key, result.exit_code
-    end = partial(looks.record_end, is_settled=is_settled(services, result))
-    await services.ledger.run(end, key, inputs, code)
+    await _record_look(services, begun, result, inputs)
     return result
+
+
+async def finish_queued(services: Services, begun: BegunRun) -> Result:
+    """Record how a run ended whose messages are sent by others (`pipeline.chunks`).
+
+    What is queued does not keep the webinar open: only what could not be queued, because an
+    earlier message to the same mailbox is just being sent.
+    """
+    try:
+        await _finish_plan(services, begun)
+    finally:
+        news = await record_problems(services, begun)
+    result = await build_result(services, begun, news)
+    is_blocked = any(item.skip is SkipCode.BEING_SENT for item in begun.plan.items)
+    result = replace(result, is_sent_by_others=not is_blocked)
+    await _record_look(services, begun, result, begun.prepared.inputs)
+    return result
+
+
+async def _finish_plan(services: Services, begun: BegunRun) -> None:
+    """Mark as done what no later run has to do again."""
+    await finish_replacements(services, begun)
+    await record_newly_mailed(services, begun.state, begun.plan)
+    # A rehearsal takes no real message's place, and so misses none.
+    if not begun.rehearsal_to:
+        await record_missed(services, begun.state, begun.plan)
+
+
+async def _record_look(services: Services, begun: BegunRun, result: Result, inputs: str) -> None:
+    end = partial(looks.record_end, is_settled=is_settled(services, result))
+    await services.ledger.run(end, begun.prepared.look_key, inputs, result.exit_code)
 
 
 async def _record_agreement(

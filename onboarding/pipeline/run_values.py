@@ -72,6 +72,7 @@ class Result:
     doubt that the mail server may still show as taken (`[smtp.sent]`). `has_changes`: it changed
     anything at RingCentral or in the ledger. `has_news`: its problems and notes differ from the
     last run's; `new_notes` are the notes about the webinar that the last run had not.
+    `is_sent_by_others`: what is queued needs no further run, because workers send it.
     """
 
     name: str
@@ -89,17 +90,23 @@ class Result:
     recorded: int = 0
     settling: int = 0
     new_notes: tuple[str, ...] = ()
+    is_sent_by_others: bool = False
 
     @property
     def exit_code(self) -> int:
         """0 all done; 1 something needs a person; 75 something is still to be sent."""
         # 75 comes first (EX_TEMPFAIL of sysexits.h): a caller that repeats on it gets the rest
         # sent, and then sees the 1 for what needs a person.
-        if self.settling or any(self.counts.get(state) for state in UNDER_WAY):
+        if self.settling or (self.has_queue and not self.is_sent_by_others):
             return EXIT_TRY_LATER
         if self.problems or any(self.counts.get(state) for state in NEEDS_A_PERSON):
             return EXIT_NEEDS_A_PERSON
         return EXIT_DONE
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether any message is queued, or is just being sent."""
+        return any(self.counts.get(state) for state in UNDER_WAY)
 
 
 @dataclass(slots=True)

@@ -53,6 +53,7 @@ _FOREIGN = (
     "another ledger may have mailed them (--adopt mails them)"
 )
 _IN_DOUBT = "in doubt: the last message may have arrived; onboarding resolve decides"
+_BEING_SENT = "their last message is being sent just now: the next run sees what came of it"
 _NEVER_MAILED = "was never mailed from here, so gets no cancellation"
 
 
@@ -134,7 +135,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     last = box.last
     # First: whether a cancellation is due depends on whether that message has arrived.
     if last and last.state in MAY_HAVE_ARRIVED:
-        return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
+        return _wait_for_last(item, last)
     if box.facts is None:
         cancelled = _note_cancelled(item, snapshot)
         never_mailed = replace(item, mail_reason=_NEVER_MAILED, skip=SkipCode.NEVER_MAILED)
@@ -145,6 +146,13 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     if last and clears_facts(last.kind) and last.state in {State.QUEUED, *_WHY_HELD}:
         return _keep_last(item, last, snapshot, held="their cancellation: ")
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
+
+
+def _wait_for_last(item: PlanItem, last: Delivery) -> PlanItem:
+    """Plan nothing beside a message that may arrive, or may have arrived."""
+    if last.state is State.SENDING:
+        return replace(item, mail_reason=_BEING_SENT, skip=SkipCode.BEING_SENT)
+    return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
 
 
 def _keep_last(item: PlanItem, last: Delivery, snapshot: Snapshot, *, held: str = "") -> PlanItem:
@@ -246,7 +254,7 @@ def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) ->
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
     if last and last.state in MAY_HAVE_ARRIVED:
-        return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
+        return _wait_for_last(item, last)
     if _is_up_to_date(box, now_true):
         return item
     if last and _holds_facts(last, now_true) and last.state in {State.QUEUED, *_WHY_HELD}:

@@ -264,6 +264,7 @@ class SkipCode(StrEnum):
     FOREIGN = "foreign"
     MAILED_BY_RINGCENTRAL = "mailed_by_ringcentral"
     NO_LINK = "no_link"
+    BEING_SENT = "being_sent"
     IN_DOUBT = "in_doubt"
     HELD = "held"
     SUPPRESSED = "suppressed"

@@ -10,7 +10,7 @@ from onboarding.ledger import deliveries, entries, operator_actions
 from onboarding.ledger.entries import SkippedEntry
 from onboarding.ledger.schema import events
 from onboarding.model.addresses import address_key
-from onboarding.model.deliveries import State
+from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.kinds import Kind
 from tests.ledger.making import ADA, facts, mailbox, order, queue
 from tests.samples import NOW, START
@@ -61,12 +61,20 @@ def test_a_scheduled_message_and_one_with_facts_are_under_way_side_by_side(conne
     assert states(connection) == [State.SUPERSEDED, State.QUEUED, State.QUEUED]
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not State.SUPERSEDED])
+@pytest.mark.parametrize("state", sorted({*State} - {State.SUPERSEDED} - UNDER_WAY))
 def test_an_entry_comes_once_to_a_person_for_one_start(connection, session_row, state):
     queue(connection, session_row, reminder(1))
     move_all(connection, state)
     with pytest.raises(sa.exc.IntegrityError):
         queue(connection, session_row, reminder(2))
+
+
+@pytest.mark.parametrize("state", sorted(UNDER_WAY))
+def test_an_entry_that_is_under_way_is_not_queued_a_second_time(connection, session_row, state):
+    queue(connection, session_row, reminder(1))
+    move_all(connection, state)
+    queue(connection, session_row, reminder(2))
+    assert states(connection) == [state]
 
 
 def test_one_that_was_superseded_may_be_queued_again(connection, session_row):

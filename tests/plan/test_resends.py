@@ -77,7 +77,7 @@ def test_message_that_waits_and_tells_what_was_true_is_replaced():
     ("item", "earlier", "snapshot", "why"),
     [
         (ON_BOARD, [of(State.IN_DOUBT)], {}, "may have arrived"),
-        (ON_BOARD, [of(State.SENDING)], {}, "may have arrived"),
+        (ON_BOARD, [of(State.SENDING)], {}, "is being sent just now"),
         (ON_BOARD, [of(State.IN_DOUBT), of(State.QUEUED)], {}, "may have arrived"),
         (ON_BOARD, [], {}, "no message to them was sent"),
         (ON_BOARD, [of(State.CANCELLED)], {}, "no message to them was sent"),

@@ -1,0 +1,118 @@
+"""The jobs of the fleet in the ledger's database: added in the ledger's own transactions.
+
+The tables are procrastinate's, and so is what executes jobs (`fleet.engine`). A job is only a hint
+that there is something to do: one that is lost or comes twice loses and doubles no message. Only on
+PostgreSQL.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from onboarding.ledger import sql
+from onboarding.ledger.schema import job_tables
+
+_ADD = """
+    SELECT procrastinate_defer_jobs_v1(ARRAY[
+        ROW(%s, %s, 0, NULL, %s, %s::jsonb, NULL)::procrastinate_job_to_defer_v1
+    ])
+"""
+
+_COUNT = """
+    SELECT queue_name, status::text, count(*), min(event.at)
+    FROM procrastinate_jobs AS job
+    LEFT JOIN procrastinate_events AS event ON event.job_id = job.id AND event.type = 'deferred'
+    WHERE status IN ('todo', 'doing', 'failed')
+    GROUP BY queue_name, status ORDER BY queue_name, status
+"""
+
+_REMOVE_ENDED = "DELETE FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be added: what it does, for which queue, and with what.
+
+    Of jobs with one `lock` at most one waits: another is not added.
+    """
+
+    task: str
+    queue: str
+    lock: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobCount:
+    """How many jobs of a queue are in a state (`todo`, `doing`, `failed`), and since when."""
+
+    queue: str
+    state: str
+    count: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSchema:
+    """The tables of one version of procrastinate: the whole schema, or the steps to it in order.
+
+    `steps` are names and SQL; the last name is the version.
+    """
+
+    whole: str
+    steps: Sequence[tuple[str, str]]
+
+    @property
+    def version(self) -> str:
+        """The newest step: names begin with the version that brought them, so they sort."""
+        return self.steps[-1][0]
+
+
+def add_jobs(connection: sa.Connection, jobs: Iterable[NewJob]) -> int:
+    """Add jobs, and return how many: one whose lock another waiting job has is left out."""
+    return sum(_add(connection, job) for job in jobs)
+
+
+def _add(connection: sa.Connection, job: NewJob) -> bool:
+    values = (job.queue, job.task, job.lock, json.dumps(job.args))
+    try:
+        # A savepoint: what comes before it in the transaction stays.
+        with connection.begin_nested():
+            connection.exec_driver_sql(_ADD, values)
+    except IntegrityError:
+        return False
+    return True
+
+
+def find_version(connection: sa.Connection) -> str:
+    """Find the version of the jobs' tables; empty where there are none."""
+    return connection.execute(sa.select(job_tables.c.version)).scalar() or ""
+
+
+def upgrade_tables(connection: sa.Connection, schema: JobSchema) -> None:
+    """Make the jobs' tables, or bring them to this version. A newer version stays."""
+    current = find_version(connection)
+    if current >= schema.version:
+        return
+    texts = [text for name, text in schema.steps if name > current] if current else [schema.whole]
+    for text in texts:
+        sql.driver(connection).execute(text)
+    connection.execute(job_tables.delete())
+    connection.execute(job_tables.insert().values(version=schema.version))
+
+
+def count_jobs(connection: sa.Connection) -> list[JobCount]:
+    """Count the jobs that wait, are at work or have failed; none where there are no tables."""
+    if not find_version(connection):
+        return []
+    return [JobCount(*row) for row in connection.exec_driver_sql(_COUNT)]
+
+
+def remove_ended(connection: sa.Connection) -> None:
+    """Remove the jobs that have ended: a failed one stays only to be seen."""
+    connection.exec_driver_sql(_REMOVE_ENDED)
