@@ -28,12 +28,13 @@ from onboarding.errors import (
 )
 from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.model.alerts import Alert, AlertKind
-from onboarding.pipeline.all_webinars import AllOptions, WebinarEnd, read_idle_result, run_webinars
+from onboarding.pipeline.all_webinars import AllOptions, run_webinars
 from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Clock, Services, open_services
 from onboarding.pipeline.target import Target, all_targets
+from onboarding.pipeline.webinar_end import WebinarEnd, read_idle_result
 
 SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """With several webinars, the exit code that comes last here wins."""

@@ -1,8 +1,8 @@
 """The jobs of the fleet in the ledger's database: added in the ledger's own transactions.
 
-The tables are procrastinate's, and so is what executes jobs (`fleet.engine`). A job is only a hint
-that there is something to do: one that is lost or comes twice loses and doubles no message. Only on
-PostgreSQL.
+The tables are procrastinate's, and so is what executes jobs (the room `fleet`). A job is only a
+hint that there is something to do: one that is lost or comes twice loses and doubles no message.
+Only on PostgreSQL.
 """
 
 import json

@@ -34,11 +34,11 @@ from onboarding.model.deliveries import NEEDS_A_PERSON, Deferred, Message, Rejec
 from onboarding.model.foreign_text import clean
 from onboarding.model.people import Problem
 from onboarding.model.sessions import END_GRACE, has_ended
-from onboarding.pipeline.all_webinars import WebinarEnd, read_idle_result
 from onboarding.pipeline.evidence import is_settling
 from onboarding.pipeline.log_in_ends import find_ending_log_ins
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import find_seen_session
+from onboarding.pipeline.webinar_end import WebinarEnd, read_idle_result
 from onboarding.smtp.transaction import EnvelopeAccepted
 from onboarding.web.client import NoAnswer, WebClient
 

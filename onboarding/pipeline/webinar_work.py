@@ -6,9 +6,9 @@ templates are now. `plan.call_budget` decides. `all_webinars` then runs the webi
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from onboarding.errors import EXIT_DONE, OnboardingError
 from onboarding.ledger import call_offs, looks
@@ -29,7 +29,7 @@ from onboarding.pipeline.refresh import fetch_session
 from onboarding.pipeline.run_values import Prior
 from onboarding.pipeline.schedule import Upcoming, load_upcoming
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.session_lists import find_listed
+from onboarding.pipeline.session_lists import find_listed, read_session_list
 from onboarding.pipeline.status import find_seen_session
 from onboarding.pipeline.target import Target, find_look_key
 from onboarding.pipeline.template_files import Stamp, stamp_templates, template_folders
@@ -43,6 +43,9 @@ from onboarding.plan.call_budget import (
 )
 from onboarding.plan.entries_due import is_near
 from onboarding.ringcentral.errors import NotThere
+
+LAST = datetime.max.replace(tzinfo=UTC)
+"""Where a webinar stands if its start is not known: behind all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,3 +265,41 @@ def _choose_options(
     if not (target.remove_at_most and is_steady):
         return Options()
     return Options(remove=True, remove_at_most=target.remove_at_most)
+
+
+def split_by_account(webinars: Iterable[Known]) -> list[list[Known]]:
+    """Put the webinars of each account together."""
+    found: dict[str, list[Known]] = {}
+    for webinar in webinars:
+        found.setdefault(webinar.target.company.account, []).append(webinar)
+    return list(found.values())
+
+
+async def begin_pass(
+    services: Services,
+    webinars: Sequence[Known],
+    started: datetime,
+    next_due: Mapping[int, datetime],
+) -> tuple[SharedPass, list[Known]]:
+    """Begin a pass over one account's webinars: the one that starts first comes first.
+
+    `next_due` has the earliest queued message of each session that a run is to send. Raises what
+    RingCentral's client raises.
+    """
+    session_list = await read_session_list(services, _find_look_back(webinars))
+    account = looks.find_account_key(services.config.company.account)
+    await services.ledger.run(looks.record_recovery, account)
+    unfinished = await services.ledger.run(looks.list_unfinished)
+    this = SharedPass(services, started, session_list, next_due, unfinished)
+    return this, sorted(webinars, key=lambda webinar: _find_start(this, webinar))
+
+
+def _find_look_back(webinars: Sequence[Known]) -> timedelta:
+    """Find how far back the list of sessions has to go, so that no entry is forgotten."""
+    return max(webinar.target.schedule.end_grace for webinar in webinars)
+
+
+def _find_start(this: SharedPass, webinar: Known) -> datetime:
+    listed = find_listed(this.session_list, webinar.target, webinar.seen, this.services.clock.now())
+    session = listed or webinar.seen
+    return session.start if session else LAST
