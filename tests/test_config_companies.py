@@ -10,6 +10,7 @@ from onboarding.config.companies import Company, name_sections
 from onboarding.config.company_faults import list_unused
 from onboarding.errors import ConfigurationError
 from onboarding.model.foreign_text import clean
+from onboarding.pipeline.target import find_target
 
 PLAIN = """
 [smtp]
@@ -133,6 +134,38 @@ def test_secret_of_a_former_company_stops_no_run(tmp_path, caplog):
     assert [*config.accounts] == ["acme-uk"]
     assert "There is no [accounts.acme]" in caplog.text
     assert "left" not in caplog.text.replace("left out", "")
+
+
+def test_plain_sections_may_be_left_out_where_each_webinar_names_its_own(tmp_path):
+    config = load_text(tmp_path, NAMED)
+    acme = config.of_company(ACME)
+
+    assert (acme.brand.name, acme.smtp.host) == ("Acme", "mail.acme.example")
+    assert config.envelope_senders == {""}
+    assert find_target(config, "acme").company == ACME
+    # Named by its ids it is still theirs.
+    assert find_target(config, "2/7").company == ACME
+    with pytest.raises(ConfigurationError, match=r"needs \[brand\] and \[smtp\], and .* has none"):
+        find_target(config, "99")
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "said"),
+    [
+        (NAMED + OURS, {}, "[smtp] is missing. [webinars.ours] names no smtp of its own."),
+        (NAMED.replace('brand = "acme"', ""), {}, "[brand] is missing."),
+        (NAMED, {"ONBOARDING_SMTP__PORT": "25"}, "[smtp] host is missing."),
+        ("", {}, "[brand] is missing."),
+        (NAMED + '[alerts]\nto = "a@example.com"', {}, "[alerts] to needs [smtp] and [brand]"),
+    ],
+    ids=["one needs both", "the only one needs a brand", "half of it", "no webinar", "alerts"],
+)
+def test_plain_section_that_is_needed_and_missing_is_said(tmp_path, text, variables, said):
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(tmp_path, text, **variables)
+
+    assert said in caught.value.message
+    assert "none.invalid" not in str(caught.value)
 
 
 def test_sections_that_no_webinar_names_are_listed(tmp_path):

@@ -5,9 +5,8 @@ import difflib
 import getpass
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from onboarding.cron import crontab, install, units
 from onboarding.cron.program import Program, find_command
 from onboarding.cron.units import SERVICE, TIMER, Units
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
+from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.pipeline.status import ledger_file
 
 CREDENTIALS = Path("/etc/onboarding")
@@ -103,15 +103,26 @@ def _name_secrets(config: Config) -> tuple[str, ...]:
     """Name the secrets that a service needs: those of the secrets folder, else the usual ones."""
     if config.secret_files:
         return tuple(sorted(file.name for file in config.secret_files))
-    plain = [*NEEDED_VARIABLES, *([PASSWORD] if config.smtp.username else [])]
-    accounts = (name_variables("accounts", name) for name in config.accounts)
-    of_accounts = [f"{start}{key}" for start, key in product(accounts, ACCOUNT_SECRETS)]
-    of_servers = [
-        f"{name_variables('smtp_servers', name)}PASSWORD"
-        for name, server in config.smtp_servers.items()
-        if server.username
-    ]
-    return (*plain, *of_accounts, *of_servers)
+    # A unit does not start without each of them: only those that a webinar uses.
+    companies = [webinar.company for webinar in config.webinars.values()] or [config.company]
+    accounts = sorted({company.account for company in companies})
+    servers = sorted({company.smtp for company in companies})
+    return (*_name_account_secrets(accounts), *_name_passwords(config, servers))
+
+
+def _name_account_secrets(accounts: Sequence[str]) -> Iterator[str]:
+    for account in accounts:
+        if account == DEFAULT_ACCOUNT:
+            yield from NEEDED_VARIABLES
+        else:
+            yield from (f"{name_variables('accounts', account)}{key}" for key in ACCOUNT_SECRETS)
+
+
+def _name_passwords(config: Config, servers: Sequence[str]) -> Iterator[str]:
+    for server in servers:
+        settings = config.smtp_servers[server] if server else config.smtp
+        if settings.username:
+            yield f"{name_variables('smtp_servers', server)}PASSWORD" if server else PASSWORD
 
 
 async def _install_line(program: Program, stop: asyncio.Event, *, yes: bool) -> int:

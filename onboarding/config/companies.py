@@ -5,9 +5,10 @@ from the plain one (`[ringcentral]`, `[brand]`, `[smtp]`) but the program's defa
 does not set is never another client's. Which of them a webinar uses is its `Company`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -17,6 +18,16 @@ from onboarding.model.accounts import DEFAULT_ACCOUNT
 
 COMPANY_SECTIONS = ("accounts", "brands", "smtp_servers")
 """The sections that have names of the user's, and secrets of their companies."""
+
+STAND_INS: Mapping[str, Mapping[str, str]] = {
+    "smtp": {"host": "none.invalid"},
+    "brand": {"name": "No brand", "sender": "none@none.invalid"},
+}
+"""What stands for a plain section that is left out, if no webinar needs it.
+
+Nothing reaches a server of that name (RFC 2606). What would need the section asks first
+(`Config.stand_ins`).
+"""
 
 SECTION_NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 """No two underscores: the name is a part of its secrets' variables."""
@@ -40,6 +51,30 @@ class Company:
     account: str = DEFAULT_ACCOUNT
     brand: str = ""
     smtp: str = ""
+
+
+def list_left_out(content: Mapping[str, Any]) -> frozenset[str]:
+    """List the plain sections that are not there and not needed: each webinar names its own."""
+    webinars = content.get("webinars")
+    if not isinstance(webinars, Mapping) or not webinars:
+        return frozenset()
+    return frozenset(
+        section
+        for section in STAND_INS
+        if section not in content and not list_needing(content, section)
+    )
+
+
+def list_needing(content: Mapping[str, Any], section: str) -> list[str]:
+    """List the webinars that use a plain section."""
+    webinars = content.get("webinars")
+    if not isinstance(webinars, Mapping):
+        return []
+    return [
+        name
+        for name, webinar in webinars.items()
+        if not isinstance(webinar, Mapping) or not webinar.get(section)
+    ]
 
 
 def as_variable_part(name: str) -> str:

@@ -22,6 +22,7 @@ def list_company_faults(config: Config) -> list[str]:
         *_find_same_variables(config),
         *_find_unknown_names(config),
         *_find_shared_sessions(config),
+        *_find_needed(config),
     ]
 
 
@@ -84,3 +85,10 @@ def _find_shared_sessions(config: Config) -> Iterator[str]:
                 f"[webinars.{name}] has the same session as [webinars.{other}]. "
                 "A session has one roster: delete one of the two."
             )
+
+
+def _find_needed(config: Config) -> Iterator[str]:
+    """Find what is left out and needed all the same."""
+    if config.alerts.to:
+        for section in sorted(config.stand_ins):
+            yield f"[{section}] is missing: [alerts] to needs [smtp] and [brand] for its mail."

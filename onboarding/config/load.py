@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from onboarding.config.companies import STAND_INS, list_left_out, list_needing
 from onboarding.config.company_faults import list_company_faults
 from onboarding.config.environment import (
     VENDOR_VARIABLES,
@@ -49,8 +50,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         raise ConfigurationError("\n".join(problems), hint=ADVICE)
     # Only what the user has put there: systemd sets the modes of its files itself.
     own_files = () if are_from_systemd(secret_files, environ) else secret_files
+    merged = _merge(content, name_companies(parse_variables(variables), content))
+    left_out = list_left_out(merged)
     values = {
-        **_merge(content, name_companies(parse_variables(variables), content)),
+        **{section: STAND_INS[section] for section in left_out},
+        **merged,
+        "stand_ins": left_out,
         "file": file,
         "secret_files": own_files,
     }
@@ -204,13 +209,21 @@ def describe_error(
         case "extra_forbidden":
             return f"{where}: Unknown key. {suggest(path[-1], _sibling_keys(path))}".strip()
         case "missing":
-            return f"{file}: {_format_key(path)} is missing."
+            return f"{file}: {_format_key(path)} is missing.{_name_needing(path, content)}"
         case "string_pattern_mismatch":
             return f"{where}: {_describe_form(path)}"
         case kind if kind in PLAIN:
             return f"{where}: {PLAIN[kind].format(**detail.get('ctx', {}))}"
         case _:
             return f"{where}: {_as_sentence(detail['msg'].removeprefix('Value error, '))}"
+
+
+def _name_needing(path: tuple[str, ...], content: Mapping[str, Any]) -> str:
+    """Say which webinar needs a plain section that is missing, where others name their own."""
+    needing = list_needing(content, path[0]) if path[0] in STAND_INS else []
+    if not needing or len(needing) == len(content["webinars"]):
+        return ""
+    return f" [webinars.{needing[0]}] names no {path[0]} of its own."
 
 
 def _as_sentence(text: str) -> str:

@@ -155,6 +155,8 @@ class Config(BaseSettings):
     file: Path
     secret_files: tuple[Path, ...] = ()
     """Files of the secrets folder, if the user and not systemd has set their modes."""
+    stand_ins: frozenset[str] = frozenset()
+    """The plain sections that are left out, because each webinar names its own."""
     company: Company = Company()
     """The company that `ringcentral`, `brand` and `smtp` belong to (`of_company`)."""
 
@@ -252,6 +254,15 @@ class Config(BaseSettings):
             )
         return self.of_company(Company(account))
 
+    def check_plain(self, use: str) -> None:
+        """Check that the plain sections are there. Raises ConfigurationError naming the use."""
+        if self.stand_ins:
+            missing = " and ".join(f"[{section}]" for section in sorted(self.stand_ins))
+            raise ConfigurationError(
+                f"{use} needs {missing}, and {self.file} has none.",
+                hint="Add it, or name a webinar of config.toml, which has its own.",
+            )
+
     def webinar(self, name: str) -> WebinarSettings:
         """Find a webinar. Raises ConfigurationError naming the nearest one there is."""
         if name in self.webinars:
@@ -281,7 +292,7 @@ def _hint_for_name(name: str) -> str:
     )
 
 
-NO_SECTIONS = frozenset({"file", "secret_files", "company"})
+NO_SECTIONS = frozenset({"file", "secret_files", "stand_ins", "company"})
 """What a `Config` holds that is no section of config.toml."""
 
 SECTIONS = [section for section in Config.model_fields if section not in NO_SECTIONS]

@@ -92,8 +92,10 @@ def find_webinar(config: Config, name: str, invitees: Path | None = None) -> tup
 
 def _find_company(config: Config, webinar_id: str) -> Company:
     """Find whose a webinar is that is named by its ids; the plain sections' if it is no one's."""
-    found = (entry.company for entry in config.webinars.values() if entry.webinar == webinar_id)
-    return next(found, Company())
+    found = [entry.company for entry in config.webinars.values() if entry.webinar == webinar_id]
+    if not found:
+        config.check_plain("A webinar that config.toml does not name")
+    return found[0] if found else Company()
 
 
 def _find_approval(config: Config, webinar_id: str) -> ApprovalMode:

@@ -182,6 +182,36 @@ async def test_broken_account_is_said_once_until_it_has_worked(
     assert again == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check",),
+        ("run", "--all"),
+        ("lint",),
+        ("schedule", "systemd"),
+        ("send-test", ACME, "--to", "me@example.com"),
+    ],
+    ids=" ".join,
+)
+async def test_company_needs_no_plain_section_beside_its_own(tmp_path, words):
+    async with stage_companies(tmp_path) as stage:
+        config = tmp_path / "config.toml"
+        text = config.read_text()
+        plain, own = text.index("[smtp]"), text.index("[accounts.acme]")
+        ours, theirs = text.index(f"[webinars.{NAME}]"), text.index(f"[webinars.{ACME}]")
+        config.write_text(text[:plain] + text[own:ours] + text[theirs:])
+        without = dict.fromkeys(
+            name for name in stage.scene.variables if name.startswith(("RC_", "ONBOARDING_SMTP__"))
+        )
+
+        seen = await on(stage.scene, *words, **without)
+
+        assert seen.code == 0, seen.all
+        assert "none.invalid" not in seen.all
+        assert "RC_USER_JWT" not in seen.all
+        assert stage.brightwater.mail.messages() == ()
+
+
 async def test_account_with_a_new_name_mails_no_one_again(tmp_path):
     async with stage_companies(tmp_path) as stage:
         await stage.scene.cron()
