@@ -17,7 +17,13 @@ import sqlalchemy as sa
 from onboarding.ledger import looks
 from onboarding.ledger.deliveries import DeliveryRecord, build_record, move, select_deliveries
 from onboarding.ledger.events import record_event
-from onboarding.ledger.schema import REAL, deliveries, handled_replies, suppressed_addresses
+from onboarding.ledger.schema import (
+    REAL,
+    deliveries,
+    handled_replies,
+    sessions,
+    suppressed_addresses,
+)
 from onboarding.ledger.sql import insert
 from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.addresses import address_key
@@ -179,23 +185,35 @@ def record_handled(connection: sa.Connection, session: int, digest: str, now: da
     return connection.execute(is_new).scalar() is not None
 
 
-def suppress(connection: sa.Connection, email: str, reason: str, now: datetime) -> bool:
-    """Let no further message go to an address. False: none goes to it already."""
+def suppress(
+    connection: sa.Connection, session: int, email: str, reason: str, now: datetime
+) -> bool:
+    """Let the account of a session send no further message to an address. False: it did before."""
     row = {"key": address_key(email), "reason": reason, "at": now}
-    stored = insert(suppressed_addresses).values(row).on_conflict_do_nothing()
+    owned = {"account": _account_of(session), **row}
+    stored = insert(suppressed_addresses).values(owned).on_conflict_do_nothing()
     is_new = stored.returning(suppressed_addresses.c.key)
     return connection.execute(is_new).scalar() is not None
 
 
-def unsuppress(connection: sa.Connection, emails: Collection[str]) -> list[str]:
-    """Let messages go to these addresses again. Returns the address keys that had none."""
+def unsuppress(connection: sa.Connection, session: int, emails: Collection[str]) -> list[str]:
+    """Let the account of a session send to these addresses again. Returns those that had none."""
     keys = [address_key(email) for email in emails]
-    removed = suppressed_addresses.delete().where(suppressed_addresses.c.key.in_(keys))
+    removed = suppressed_addresses.delete().where(
+        suppressed_addresses.c.account == _account_of(session), suppressed_addresses.c.key.in_(keys)
+    )
     return sorted(connection.execute(removed.returning(suppressed_addresses.c.key)).scalars())
 
 
-def load_suppressed(connection: sa.Connection) -> Mapping[str, str]:
-    """Load the addresses to which no message goes: address key -> why."""
+def load_suppressed(connection: sa.Connection, session: int) -> Mapping[str, str]:
+    """Load the addresses to which a session's account sends no message: address key -> why."""
     columns = (suppressed_addresses.c.key, suppressed_addresses.c.reason)
-    rows = connection.execute(sa.select(*columns).order_by(suppressed_addresses.c.key))
+    of_account = suppressed_addresses.c.account == _account_of(session)
+    rows = connection.execute(
+        sa.select(*columns).where(of_account).order_by(suppressed_addresses.c.key)
+    )
     return MappingProxyType({row.key: row.reason for row in rows})
+
+
+def _account_of(session: int) -> sa.ScalarSelect[str]:
+    return sa.select(sessions.c.account).where(sessions.c.id == session).scalar_subquery()

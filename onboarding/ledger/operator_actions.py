@@ -82,7 +82,7 @@ def retry_unsent(
     """
     returning = () if emails is None else (State.CANCELLED, State.BOUNCED)
     # Of a bounce in another session there may be no message here; the next run sends what is due.
-    freed = [] if emails is None else unsuppress(connection, emails)
+    freed = [] if emails is None else unsuppress(connection, session, emails)
     if freed:
         looks.request_run(connection, session)
     states = (State.FAILED, State.REJECTED, *returning)
@@ -102,7 +102,8 @@ def suppress_people(
     """Cancel what is queued for these people, and let no further message go to their addresses."""
     cancel_queued(connection, session, emails, by, now)
     keys = [address_key(email) for email in emails or ()]
-    added = [key for key in keys if suppress(connection, key, act_detail(by, BY_HAND), now)]
+    why = act_detail(by, BY_HAND)
+    added = [key for key in keys if suppress(connection, session, key, why, now)]
     record_act(connection, session, added, SUPPRESS_ACT, by, now)
     return keys
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from onboarding.ledger import cache, sql
-from onboarding.ledger.schema import problems, sessions
+from onboarding.ledger.schema import deliveries, problems, sessions, suppressed_addresses
 from onboarding.model.accounts import DEFAULT_ACCOUNT, AccountKey
 from onboarding.model.people import Problem
 from onboarding.model.sessions import Session, SessionKey, SessionStatus
@@ -68,6 +68,7 @@ def upsert(connection: sa.Connection, session: Session, account: str = DEFAULT_A
         "status": session.status,
     }
     this_session = _is_session(session.key)
+    _copy_suppressed(connection, session.key, account)
     # Updated and never replaced: a REPLACE would remove the row, and by CASCADE all its people.
     updated = connection.execute(sessions.update().where(*this_session).values(facts))
     if not updated.rowcount:
@@ -76,6 +77,33 @@ def upsert(connection: sa.Connection, session: Session, account: str = DEFAULT_A
         connection.execute(new.on_conflict_do_nothing())
     number = sa.select(sessions.c.id).where(*this_session)
     return int(connection.execute(number).scalar_one())
+
+
+def _copy_suppressed(connection: sa.Connection, key: SessionKey, account: str) -> None:
+    """Let a session's new account know which of its people's addresses no message can reach."""
+    known = (
+        sa.select(sa.literal(account), *_SUPPRESSION)
+        .distinct()
+        .join_from(
+            sessions, suppressed_addresses, suppressed_addresses.c.account == sessions.c.account
+        )
+        .join(
+            deliveries,
+            (deliveries.c.session == sessions.c.id)
+            & (deliveries.c.key == suppressed_addresses.c.key),
+        )
+        .where(*_is_session(key), sessions.c.account != account)
+    )
+    names = ["account", *(column.name for column in _SUPPRESSION)]
+    new = sql.insert(suppressed_addresses).from_select(names, known)
+    connection.execute(new.on_conflict_do_nothing())
+
+
+_SUPPRESSION = (
+    suppressed_addresses.c.key,
+    suppressed_addresses.c.reason,
+    suppressed_addresses.c.at,
+)
 
 
 def find(

@@ -287,7 +287,8 @@ def _record_bounce(
         bounces.record_report(connection, found, CAME_BACK, told, context.now)
         return _NOTHING_NEW
     if suppresses(report.status):
-        bounces.suppress(connection, found.record.delivery.email, words, context.now)
+        email = found.record.delivery.email
+        bounces.suppress(connection, found.session, email, words, context.now)
     return _Handled(is_ours=True, news=_make_news(found.record, "bounced", detail))
 
 

@@ -175,7 +175,7 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
         mailboxes=await ledger.run(mailboxes.load_mailboxes, stored.id),
         colleagues=tuple(await ledger.run(cache.load_colleagues, account)),
         call_off=await ledger.run(call_offs.load_call_off, stored.id),
-        suppressed=await ledger.run(bounces.load_suppressed),
+        suppressed=await ledger.run(bounces.load_suppressed, stored.id),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
     )
     webinar = Webinar(target.webinar_id, stored.title)
@@ -370,7 +370,7 @@ async def _join(
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
         replacements=await ledger.run(replacements.load_replacements, row),
         call_off=await ledger.run(call_offs.load_call_off, row),
-        suppressed=await ledger.run(bounces.load_suppressed),
+        suppressed=await ledger.run(bounces.load_suppressed, row),
         schedule=target.schedule,
         seen=await ledger.run(entries.load_seen, row),
         answers={

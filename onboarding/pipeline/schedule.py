@@ -130,7 +130,7 @@ def load_upcoming(
 
 def _list_readers(connection: sa.Connection, session: int) -> list[Invitee]:
     """List the people of the last run's roster who may be mailed."""
-    suppressed = bounces.load_suppressed(connection)
+    suppressed = bounces.load_suppressed(connection, session)
     roster = roster_rows.load_roster(connection, session).values()
     return [invitee for invitee in roster if invitee.email and invitee.key not in suppressed]
 

@@ -142,17 +142,17 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         pause,
         call_offs.load_call_off(connection, seen.id),
         answers.load_answers(connection, seen.id),
-        _find_suppressed(connection, records, config.secrets),
+        _find_suppressed(connection, seen.id, records, config.secrets),
         load_upcoming(connection, target.schedule, seen, now),
         attendance.load_reading(connection, seen.id).people,
     )
 
 
 def _find_suppressed(
-    connection: sa.Connection, records: Sequence[DeliveryRecord], secrets: Secrets
+    connection: sa.Connection, session: int, records: Sequence[DeliveryRecord], secrets: Secrets
 ) -> dict[str, str]:
     """Find which of the people with a message are sent nothing any more, and why."""
-    suppressed = bounces.load_suppressed(connection)
+    suppressed = bounces.load_suppressed(connection, session)
     keys = dict.fromkeys(address_key(record.delivery.email) for record in records)
     return {key: clean(suppressed[key], secrets) for key in keys if key in suppressed}
 

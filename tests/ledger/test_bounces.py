@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.ledger import bounces, deliveries, events, new_deliveries
+from onboarding.ledger import bounces, deliveries, events, new_deliveries, sessions
 from onboarding.ledger.bounces import BounceTokens
 from onboarding.model.deliveries import State
-from tests.ledger.making import ADA, GRACE, NOW, order, seen, table
+from tests.ledger.making import ADA, GRACE, NOW, order, queue, seen, session, table
 
 ENVELOPE_ID = "1a" * 20
 MESSAGE_ID = f"<{ENVELOPE_ID}@example.com>"
@@ -121,13 +121,35 @@ def test_message_is_dealt_with_once(connection, session_row):
     assert not bounces.record_handled(connection, session_row, "digest", NOW)
 
 
-def test_first_reason_of_a_suppressed_address_stays(connection):
-    assert bounces.suppress(connection, ADA, "5.1.1", NOW)
-    assert not bounces.suppress(connection, ADA.upper(), "5.2.1", NOW + timedelta(hours=1))
+def test_first_reason_of_a_suppressed_address_stays(connection, session_row):
+    later = NOW + timedelta(hours=1)
+    assert bounces.suppress(connection, session_row, ADA, "5.1.1", NOW)
+    assert not bounces.suppress(connection, session_row, ADA.upper(), "5.2.1", later)
 
-    assert bounces.load_suppressed(connection) == {ADA.lower(): "5.1.1"}
-    assert bounces.unsuppress(connection, [ADA, GRACE]) == [ADA.lower()]
-    assert bounces.load_suppressed(connection) == {}
+    assert bounces.load_suppressed(connection, session_row) == {ADA.lower(): "5.1.1"}
+    assert bounces.unsuppress(connection, session_row, [ADA, GRACE]) == [ADA.lower()]
+    assert bounces.load_suppressed(connection, session_row) == {}
+
+
+def test_what_came_back_to_one_account_is_not_anothers(connection, session_row):
+    second = seen(connection, number=2)
+    acme = sessions.upsert(connection, session(3), "acme")
+    bounces.suppress(connection, acme, ADA, "5.1.1", NOW)
+
+    assert not bounces.load_suppressed(connection, session_row)
+    assert bounces.suppress(connection, session_row, ADA, "5.2.1", NOW)
+    assert bounces.load_suppressed(connection, second) == {ADA.lower(): "5.2.1"}
+    assert bounces.unsuppress(connection, second, [ADA]) == [ADA.lower()]
+    assert bounces.load_suppressed(connection, acme) == {ADA.lower(): "5.1.1"}
+
+
+def test_session_takes_what_is_known_of_its_people_to_a_new_account(connection, session_row):
+    queue(connection, session_row, order(ADA))
+    for email in (ADA, GRACE):
+        bounces.suppress(connection, session_row, email, "5.1.1", NOW)
+
+    assert sessions.upsert(connection, session(), "acme") == session_row
+    assert bounces.load_suppressed(connection, session_row) == {ADA.lower(): "5.1.1"}
 
 
 @given(st.integers(1, 2**47))

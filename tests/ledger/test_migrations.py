@@ -117,6 +117,36 @@ def test_all_of_an_older_ledger_is_of_the_default_account():
             assert rows == [("s", "default")]
 
 
+def test_addresses_that_mail_came_back_from_are_of_the_accounts_that_mailed_them():
+    with ledger_of("0005") as old:
+        old.exec_driver_sql(
+            "INSERT INTO sessions (server, account, webinar_id, session_id, start, duration)"
+            " VALUES ('s', 'acme', '2', '2', '2026', 1)"
+        )
+        # Session 1 is the default account's. No one mailed the last one: it came by hand.
+        for key, mailed in (("both", (1, 2)), ("ours", (1,)), ("theirs", (2,)), ("none", ())):
+            old.exec_driver_sql("INSERT INTO suppressed_addresses VALUES (?, '', '2026')", (key,))
+            for session_row in mailed:
+                old.exec_driver_sql(
+                    "INSERT INTO deliveries (session, key, kind, number, state, queued_at, due_at,"
+                    " expires_at, at, message_id, start, duration)"
+                    " VALUES (?, ?, 'invitation', 1, 'bounced', '2026', '2026',"
+                    " '2026', '2026', '<1>', '2026', 1)",
+                    (session_row, key),
+                )
+
+        migrations.upgrade(old)
+
+        rows = old.exec_driver_sql("SELECT account, key FROM suppressed_addresses").all()
+        assert sorted(map(tuple, rows)) == [
+            ("acme", "both"),
+            ("acme", "theirs"),
+            ("default", "both"),
+            ("default", "none"),
+            ("default", "ours"),
+        ]
+
+
 def test_calendar_entries_of_an_older_ledger_stay_what_they_are(by_schema):
     """The UID that older versions computed, and a SEQUENCE above all that they sent."""
     with ledger_of("0004") as old:

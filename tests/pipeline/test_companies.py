@@ -1,6 +1,7 @@
 """Two companies in one configuration: each with its own people, letters, servers and secrets."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
 
@@ -210,6 +211,22 @@ async def test_company_needs_no_plain_section_beside_its_own(tmp_path, words):
         assert "none.invalid" not in seen.all
         assert "RC_USER_JWT" not in seen.all
         assert stage.brightwater.mail.messages() == ()
+
+
+async def test_address_that_one_company_writes_to_no_more_is_written_to_by_the_other(tmp_path):
+    async with stage_companies(tmp_path) as stage:
+        await stage.scene.cron()
+        await on(stage.scene, "cancel", ACME, CARLOS.email, "--suppress")
+        for company in (stage.brightwater, stage.acme):
+            company.account.move_session(*company.ids, timedelta(hours=1))
+
+        await stage.scene.cron()
+
+        assert len(stage.brightwater.mail.messages()) == 6
+        # One of their three people gets no update.
+        assert len(stage.acme.mail.messages()) == 5
+        status = await on(stage.scene, "status", NAME, "--json")
+        assert '"suppressed": []' in status.out
 
 
 async def test_account_with_a_new_name_mails_no_one_again(tmp_path):

@@ -178,7 +178,7 @@ async def test_full_mailbox_is_told_and_closes_no_address(scene):
     await take(scene, bounce(scene, name="EXCHANGE_GERMAN"))
 
     async with scene.rooms() as opened:
-        assert await opened.ledger.run(bounces.load_suppressed) == {}
+        assert await opened.ledger.run(bounces.load_suppressed, 1) == {}
     assert (await scene.states())[GUEST] == "bounced"
 
 
@@ -205,7 +205,7 @@ async def test_bounce_of_a_rehearsal_is_an_event_only(tmp_path):
 
         assert (reading.news, reading.handled) == ((), 1)
         async with scene.rooms() as opened:
-            assert await opened.ledger.run(bounces.load_suppressed) == {}
+            assert await opened.ledger.run(bounces.load_suppressed, 1) == {}
 
 
 async def test_token_in_the_return_address_names_the_message(tmp_path):

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from onboarding.ledger.schema.base import metadata, session_column, text_column
+from onboarding.ledger.schema.base import account_column, metadata, session_column, text_column
 from onboarding.ledger.sql import UtcDateTime
 
 inbox_positions = sa.Table(
@@ -50,8 +50,12 @@ answers = sa.Table(
 suppressed_addresses = sa.Table(
     "suppressed_addresses",
     metadata,
+    account_column(primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     text_column("reason"),
     sa.Column("at", UtcDateTime, nullable=False),
 )
-"""Addresses, by key, to which no message goes until a person says so, and why."""
+"""Addresses, by key, to which an account sends no message until a person says so, and why.
+
+What came back to one company is not another's business.
+"""

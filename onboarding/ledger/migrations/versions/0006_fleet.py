@@ -10,6 +10,7 @@ down_revision = "0005"
 def upgrade() -> None:
     """Add what is new; what is there stays as it is."""
     _add_workers()
+    _key_suppressed_by_account()
 
 
 def _add_workers() -> None:
@@ -32,3 +33,29 @@ def _add_workers() -> None:
         sa.Column("version", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("version", name="pk_job_tables"),
     )
+
+
+def _key_suppressed_by_account() -> None:
+    """What came back is known to the accounts that mailed the address, not to all."""
+    column = sa.Column("account", sa.Text, nullable=False, server_default="default")
+    op.add_column("suppressed_addresses", column)
+    with op.batch_alter_table("suppressed_addresses") as table:
+        table.drop_constraint("pk_suppressed_addresses", type_="primary")
+        table.create_primary_key("pk_suppressed_addresses", ["account", "key"])
+    op.execute(
+        "INSERT INTO suppressed_addresses (account, key, reason, at)"
+        f" SELECT DISTINCT s.account, a.key, a.reason, a.at {_MAILED} AND s.account != 'default'"
+    )
+    # Of an address that only other accounts have mailed, this one knows nothing.
+    op.execute(
+        "DELETE FROM suppressed_addresses WHERE account = 'default'"  # noqa: S608 -- no values
+        " AND key IN (SELECT key FROM suppressed_addresses WHERE account != 'default')"
+        f" AND key NOT IN (SELECT a.key {_MAILED} AND s.account = 'default')"
+    )
+
+
+_MAILED = (
+    "FROM suppressed_addresses a JOIN deliveries d ON d.key = a.key"
+    " JOIN sessions s ON s.id = d.session WHERE a.account = 'default'"
+)
+"""Addresses with the sessions of their messages."""
