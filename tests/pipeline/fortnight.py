@@ -1,8 +1,9 @@
 """Two weeks of a webinar's life, made from a seed and lived with the clock passed in.
 
-The session moves twice, people come and go, and clocks change. Cron runs every five minutes while
-both servers have outages; runs are killed by the kernel, and two of them overlap. Mail comes back
-in any order, late and twice: answers, notices of absence, delays, full mailboxes. Ticks at which
+The session moves twice, people come and go, and clocks change. Some come into the room in time,
+some late, some never. Cron runs every five minutes while both servers have outages; runs are killed
+by the kernel, and two of them overlap. Mail comes back in any order, late and twice: answers,
+notices of absence, delays, full mailboxes, and an address that no server knows. Ticks at which
 nothing is due and nothing happens are left out but for two a day. Each outage ends before the next
 thing happens: so what mailboxes should hold does not depend on it (`expected`).
 """
@@ -18,7 +19,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from onboarding.config import Config
+from onboarding.ledger import schema
 from onboarding.model.deliveries import State
 from onboarding.model.sessions import SessionStatus
 from onboarding.pipeline.by_hand import LockedWebinar
@@ -26,7 +30,16 @@ from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.simulator.replies import build_answer, build_bounce
 from onboarding.simulator.smtp_catcher import CaughtMail
 from tests.pipeline.cron_at import CronProcesses, open_processes, run_at
-from tests.pipeline.expected import DURATION, MESSAGES, SCHEDULE, Move, Reader, find_due, list_due
+from tests.pipeline.expected import (
+    ARRIVAL,
+    DURATION,
+    MESSAGES,
+    SCHEDULE,
+    Move,
+    Reader,
+    find_due,
+    list_due,
+)
 from tests.pipeline.recording import Recorder, Trouble, recording
 from tests.stage import HOST, ROOMY, SESSION, WEBINAR, Stage, as_email, panelist, stage
 
@@ -37,13 +50,17 @@ BEGINS = ["2027-03-05", "2027-03-21", "2027-09-16", "2027-10-25"]
 """In each of the fortnights that follow, clocks change in two of the zones, forth or back."""
 
 MOVED_BY = [HOUR, -HOUR, 11 * HOUR, DAY, -DAY, 2 * DAY]
-LEFT = {State.SENT, State.BOUNCED}
+LEFT = [State.SENT, State.BOUNCED]
+COMES = [-12, -8, -3, 25, 40, None]
+"""Minutes after the start at which people come into the room; None: never."""
+
 COMES_BACK = 0.1
 """How often something is in the mailbox when cron starts."""
 
 APART = 2 * HOUR
 """What happens is so far from everything else that happens or falls due."""
 
+NO_ADDRESS = ("5.1.1", "550 5.1.1 no such user")
 FAULTS = ["500", "502", "503", "timeout-before", "timeout-after", "500-after", "expired-token"]
 CALLS = ["GET", "PATCH", "POST /token", "GET /invitees", "GET /company/sessions"]
 
@@ -77,8 +94,11 @@ class Script:
     @property
     def changes(self) -> list[datetime]:
         """When the roster or the session changes."""
-        pairs = [(reader.joins, reader.leaves, reader.declines) for reader in self.readers]
-        people = [moment for pair in pairs for moment in pair if moment]
+        moments = [
+            (reader.joins, reader.leaves, reader.declines, reader.bounces)
+            for reader in self.readers
+        ]
+        people = [moment for found in moments for moment in found if moment]
         return sorted({*people, *(move.at for move in self.moves)})
 
     @property
@@ -103,16 +123,31 @@ class Script:
         changes = self.changes[1:]
         others = [*self.due_times, self.begins]
         steps = pairwise(changes)
-        return all(later - earlier >= APART for earlier, later in steps) and all(
-            abs(change - other) >= APART for change in changes for other in others
-        )
+        if any(later - earlier < APART for earlier, later in steps):
+            return False
+        # Who has left is in no one's way any more.
+        if any(
+            reader.bounces and reader.leaves and reader.leaves < reader.bounces
+            for reader in self.readers
+        ):
+            return False
+        return all(abs(change - other) >= APART for change in changes for other in others)
+
+    def readers_at(self, moment: datetime) -> list[Reader]:
+        """The readers who are on the roster at a moment."""
+        return [reader for reader in self.readers if reader.is_there(moment)]
 
     def roster_at(self, moment: datetime) -> list[dict[str, str]]:
         """The roster's rows at a moment."""
-        return [HOST, *(_row(reader) for reader in self.readers if reader.is_there(moment))]
+        return [HOST, *map(_row, self.readers_at(moment))]
 
-    def list_ticks(self, rng: random.Random) -> Iterator[datetime]:
-        """List when cron starts."""
+    def is_near_start(self, moment: datetime) -> bool:
+        """Whether a run that is killed now may make a message too late."""
+        start = self.moves[-1].start
+        return start - HOUR < moment < start + HOUR / 2
+
+    def list_ticks(self, rng: random.Random) -> Iterator[tuple[datetime, bool]]:
+        """List all ticks of cron, and whether it matters that it starts then."""
         points = [
             *((at - TICK, at + TICK) for at in self.list_messages()),
             # A person who leaves is removed by the second run that sees it.
@@ -122,8 +157,7 @@ class Script:
         moment = self.begins
         while moment < self.ends:
             is_near = any(begin <= moment <= end for begin, end in points)
-            if is_near or rng.random() < TICK / (12 * HOUR):
-                yield moment
+            yield moment, is_near or rng.random() < TICK / (12 * HOUR)
             moment += TICK
 
 
@@ -149,8 +183,9 @@ def _draw_script(rng: random.Random, begins: datetime) -> Script:
     moves = [Move(begins, start)]
     for at in sorted([moment(), moment()]):
         moves.append(Move(at, moves[-1].start + rng.choice(MOVED_BY)))
-    first, second, decliner = rng.sample(range(1, 7), 3)
-    leavers, joiners = {first, second}, {7, 8}
+    first, second, decliner, bouncer = rng.sample(range(1, 7), 4)
+    # In some, the person whose address is wrong is taken off the roster.
+    leavers, joiners = {first, bouncer if rng.random() < 0.3 else second}, {7, 8}
     readers = [
         Reader(
             f"guest{number}@example.com",
@@ -158,6 +193,8 @@ def _draw_script(rng: random.Random, begins: datetime) -> Script:
             moment() if number in joiners else begins,
             moment() if number in leavers else None,
             moment() if number == decliner else None,
+            moment() if number == bouncer else None,
+            rng.choice(COMES),
         )
         for number in range(1, 9)
     ]
@@ -194,15 +231,20 @@ class Fortnight:
     rng: random.Random
     processes: Sequence[CronProcesses]
     code: int = 0
+    codes: list[tuple[datetime, int]] = field(default_factory=list)
     kills: int = 0
+    was_killed: bool = False
     log: list[str] = field(default_factory=list)
     replies: list[bytes] = field(default_factory=list)
-    declined: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
 
     async def live(self) -> None:
         """Live through the script."""
         free = self.script.begins
-        for moment in self.script.list_ticks(self.rng):
+        for moment, matters in self.script.list_ticks(self.rng):
+            # After a killed run, the next one does what it left.
+            if not (matters or self.was_killed):
+                continue
             self.scene.clock.time = moment
             outage = self._set_stage(moment)
             self._answer(moment)
@@ -224,6 +266,9 @@ class Fortnight:
             self.log.append(f"{moment}: moved to {start}")
         if moment >= start + DURATION and session.status is not SessionStatus.FINISHED:
             account.update_session(WEBINAR, SESSION, status=SessionStatus.FINISHED)
+        elif moment >= start - ARRIVAL and session.status is SessionStatus.SCHEDULED:
+            account.update_session(WEBINAR, SESSION, status=SessionStatus.ACTIVE)
+            self._open_room(start)
         outage = next((outage for outage in script.outages if outage.holds(moment)), None)
         scene.ringcentral.faults.clear()
         self.server.trouble = outage.trouble if outage else None
@@ -231,14 +276,29 @@ class Fortnight:
             scene.ringcentral.faults.add(outage.fault)
         return outage
 
+    def _open_room(self, start: datetime) -> None:
+        """Let people come into the room, each when they do."""
+        comes = {reader.email: reader.comes for reader in self.script.readers_at(start)}
+        for email, minutes in {HOST["email"]: -10, **comes}.items():
+            if minutes is not None:
+                account = self.scene.ringcentral.account
+                account.join(WEBINAR, SESSION, email, start + minutes * MINUTE)
+
     def _answer(self, moment: datetime) -> None:
         """Put what comes back into the mailbox that is read: what was due to, and more."""
         for reader in self.script.readers:
-            if reader.declines and reader.declines <= moment and reader.email not in self.declined:
-                self.declined.add(reader.email)
-                self._put_back(build_answer(self._find_entry(reader.email), "DECLINED", moment))
+            at = reader.declines or reader.bounces
+            if at and at <= moment and reader.email not in self.answered:
+                self.answered.add(reader.email)
+                self._put_back(self._build_reply(reader, moment))
         if self.server.received and self.rng.random() < COMES_BACK:
             self._put_back(self._draw_reply(moment))
+
+    def _build_reply(self, reader: Reader, moment: datetime) -> bytes:
+        """Build what comes back from a person, and changes what they are mailed."""
+        if reader.declines:
+            return build_answer(self._find_entry(reader.email), "DECLINED", moment)
+        return build_bounce(self._find_entry(reader.email), *NO_ADDRESS, moment)
 
     def _draw_reply(self, moment: datetime) -> bytes:
         """Draw a reply that must not change what is mailed."""
@@ -253,7 +313,7 @@ class Fortnight:
             return self.rng.choice(self.replies)
         if subject in {"invitation", "update"} and received.recipient not in decliners:
             return build_answer(caught, self.rng.choice(["ACCEPTED", "TENTATIVE"]), moment)
-        if subject in {"reminder", "material", "thanks"} and choice < 0.4:
+        if subject in {"reminder", "material", "missing", "thanks"} and choice < 0.4:
             return build_bounce(caught, "5.2.2", "552 5.2.2 mailbox full", moment)
         return build_bounce(caught, "4.2.2", "452 4.2.2 later", moment).replace(
             b"Action: failed", b"Action: delayed"
@@ -280,11 +340,14 @@ class Fortnight:
         """Run as cron does, alone, twice at once, or killed; returns when the run has ended."""
         chance = self.rng.random()
         self.log.append(f"{moment}: {outage or ''} {chance:.2f}")
-        if chance < 0.2:
+        if chance < 0.2 and not (self.was_killed and self.script.is_near_start(moment)):
             return await self._run_killed(moment)
+        self.was_killed = False
         if chance < 0.35:
             return await self._run_twice(moment)
         self.code, ended = await run_at(moment, self.config)
+        if outage is None:
+            self.codes.append((moment, self.code))
         return ended
 
     async def _run_killed(self, moment: datetime) -> datetime:
@@ -306,7 +369,8 @@ class Fortnight:
                     os.kill(victim, signal.SIGKILL)
         code, ended = await end
         self.server.victim = 0
-        self.kills += code == -signal.SIGKILL
+        self.was_killed = code == -signal.SIGKILL
+        self.kills += self.was_killed
         # It may have slept, by its own clock, until its last moment.
         return ended or moment + 3 * TICK
 
@@ -328,13 +392,18 @@ class Fortnight:
                 await self.scene.decide(LockedWebinar.resolve_resend, sorted(lost - kept))
 
     async def list_sent(self, email: str) -> list[tuple[str, str]]:
-        """What `status` says has left for a person, in order: kind or entry, and Message-ID."""
+        """What the ledger says has left for a person, in order: kind or entry, and Message-ID."""
+        async with self.scene.rooms() as opened:
+            # By history: a message that came back is cancelled when its person is removed.
+            left = await opened.ledger.run(lambda connection: set(connection.scalars(_LEFT)))
         return [
             (record.delivery.entry or record.delivery.kind.value, record.delivery.message_id)
             for record in (await self.scene.status()).records
-            if record.delivery.email == email and record.delivery.state in LEFT
+            if record.delivery.email == email and record.delivery.id in left
         ]
 
+
+_LEFT = sa.select(schema.events.c.delivery).where(schema.events.c.what.in_(LEFT))
 
 TEMPLATE = """<html><head><title>{kind}</title></head><body>
 <p>{kind} {{{{ session.own_date }}}} {{{{ session.own_start }}}}</p>{link}</body></html>
@@ -345,7 +414,7 @@ LINK = '<p><a href="{{ join_link }}">Join</a></p>'
 def write_templates(folder: Path) -> None:
     """Write templates that are compiled at once: a message's subject is what it is."""
     folder.mkdir()
-    for kind in ("invitation", "invitation.host", "update", "reminder", "material"):
+    for kind in ("invitation", "invitation.host", "update", "reminder", "material", "missing"):
         text = TEMPLATE.format(kind=kind, link=LINK)
         (folder / f"{kind}.html.j2").write_text(text, encoding="utf-8")
     for kind in ("cancellation", "thanks"):
