@@ -10,11 +10,14 @@ from onboarding.model.pauses import Pause
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import UntouchedRecord
 from onboarding.plan import Action, Plan, PlanItem, SkipCode
+from onboarding.plan.cron_removals import CronRemovals
 from onboarding.plan.entries_due import DueEntry, TimelineRow
 from onboarding.reports.report_json import problem_json
 
 
-def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:
+def plan_json(
+    plan: Plan, pause: Pause | None = None, removals: CronRemovals | None = None
+) -> dict[str, Any]:
     """`plan --json`.
 
     `register` says what becomes of each record, in one list per action. A person who is replaced
@@ -35,7 +38,15 @@ def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:
         "notes": list(plan.notes),
         "pause": pause_json(pause),
         "schedule": [_timeline_json(row) for row in plan.timeline],
+        "cron_removals": _removals_json(removals),
     }
+
+
+def _removals_json(removals: CronRemovals | None) -> dict[str, Any] | None:
+    if removals is None:
+        return None
+    emails = [person.email for person in removals.people]
+    return {"emails": emails, "obstacle": removals.obstacle}
 
 
 def _mail_json(item: PlanItem) -> dict[str, Any]:

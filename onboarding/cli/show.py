@@ -15,6 +15,7 @@ from onboarding.cli.output import history_json, status_json
 from onboarding.cli.output_file import check_output_file
 from onboarding.cli.plan_json import plan_json
 from onboarding.cli.plan_page import PageFile, print_page_written, write_plan_page
+from onboarding.cli.plan_rows import display_name
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import (
     describe_pause,
@@ -26,12 +27,16 @@ from onboarding.cli.summaries import (
 from onboarding.cli.terminal import ProgressLines, print_text, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_HAS_WORK, EXIT_NEEDS_A_PERSON
+from onboarding.model.people import join_names
 from onboarding.model.reviews import Review
+from onboarding.pipeline.cron_removals import load_cron_removals
+from onboarding.pipeline.inputs import load_roster_file
 from onboarding.pipeline.pause import find_pause
-from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
+from onboarding.pipeline.refresh import plan_fresh, refresh
 from onboarding.pipeline.status import Status, read_history, read_status
 from onboarding.pipeline.target import Target, find_webinar
 from onboarding.plan import Options, Plan, Snapshot
+from onboarding.plan.cron_removals import CronRemovals
 
 DetailedExitCode = Annotated[
     bool,
@@ -154,21 +159,26 @@ async def show_plan(
     It is 1 if the plan has problems, and if `detailed` EXIT_HAS_WORK if a run has anything to do.
     """
     async with options.open_command_services(config, stop, quiet=as_json) as services:
-        state = await refresh(services, target, await read_roster(target, stop))
+        file = await load_roster_file(services, target)
+        state = await refresh(services, target, file.parse(target))
         # No lease is taken: a plan may be looked at while a run is at
         # work, and is then as of this moment.
         state, plan = await plan_fresh(services, target, state, plan_options)
         # Shown beside the plan and not in it: a run by name goes all the same.
         pause = await find_pause(services, target)
+        removals = await load_cron_removals(services, target, state, file)
         review = (
             await write_plan_page(services, target, state, plan_options, page) if page else None
         )
     if as_json:
-        echo_json(plan_json(plan, pause))
+        echo_json(plan_json(plan, pause, removals))
     else:
         if pause:
             print_text(describe_pause(target.name, pause.until, state.snapshot.session.time_zone))
         _print_whole_plan(state.snapshot, plan, config, target.name)
+        # With --remove the plan itself has them.
+        if removals and removals.people and not plan_options.remove:
+            print_text(_describe_cron_removals(removals))
     if page and review:
         print_page_written(review, page)
     return _plan_exit_code(plan, review, detailed=detailed)
@@ -180,6 +190,14 @@ def _print_whole_plan(snapshot: Snapshot, plan: Plan, config: Config, name: str)
     calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
     echo(f"A run makes {calls} (usual limit: 10 a minute).")
     print_send_now_warning(has_unsent_invites=snapshot.has_unsent_invites)
+
+
+def _describe_cron_removals(removals: CronRemovals) -> str:
+    """Say whom `run --all` removes, and why its next run does not."""
+    people = join_names([display_name(person) for person in removals.people])
+    if not removals.obstacle:
+        return f"remove = true: the next `run --all` removes {people}."
+    return f"remove = true: the next `run --all` does not remove {people}: {removals.obstacle}."
 
 
 def _plan_exit_code(plan: Plan, review: Review | None, *, detailed: bool) -> int:

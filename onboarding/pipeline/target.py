@@ -76,7 +76,8 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
             name,
             template_folders(config.of_company(webinar.company), webinar.templates),
         ),
-        webinar.remove_at_most if webinar.remove else 0,
+        # Cron reads the configured roster: another one says nothing about whom it removes.
+        webinar.remove_at_most if webinar.remove and not roster else 0,
         webinar.company,
     )
 

@@ -2,16 +2,60 @@
 
 A roster can be wrong as a whole: cut off, filtered, another webinar's. So `run --all` removes only
 a few people (`Options.remove_at_most`), and never half of a panel. Whether the roster may be
-believed at all is decided in `pipeline.webinar_work`.
+believed at all is decided in `pipeline.webinar_work`. `plan` shows beforehand whom it removes.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from onboarding.model.people import Problem, Role
-from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
+from onboarding.model.people import Invitee, Problem, Role
+from onboarding.plan.identity import identify
+from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, SkipCode, Snapshot
 
 TOO_MANY = "too_many_removals"
 """The code of the problem that says that no person is removed."""
+
+BAD_ROSTER = "no one is removed while the roster has a problem"
+NOT_APPROVED = "no approved page shows it (`onboarding plan NAME --remove --page FILE`)"
+UNSTEADY = "two runs have to read the same roster first"
+
+
+@dataclass(frozen=True, slots=True)
+class CronRemovals:
+    """Whom `run --all` removes where config.toml says `remove = true`.
+
+    `obstacle` says why its next run does not; empty if it does.
+    """
+
+    people: tuple[Invitee, ...]
+    obstacle: str = ""
+
+
+def find_cron_removals(
+    plan: Plan, snapshot: Snapshot, most: int, *, is_steady: bool
+) -> CronRemovals:
+    """Find out whom cron removes, and what keeps it from that.
+
+    `plan` is the one of a person's `--remove`; `most` is `remove_at_most`. `is_steady`: the last
+    run has read the roster as it is now.
+    """
+    snapshot = identify(snapshot)
+    held = [item for item in plan.items if _is_held(item)]
+    going = [item for item in plan.items if _is_going(item, snapshot)]
+    excess = find_excess(going, snapshot, Options(remove=True, remove_at_most=most))
+    obstacle = "" if is_steady else UNSTEADY
+    if held:
+        obstacle = NOT_APPROVED
+    if excess:
+        obstacle = excess.message
+    if snapshot.roster.problems:
+        obstacle = BAD_ROSTER
+    return CronRemovals(tuple(item.invitee for item in (*going, *held)), obstacle)
+
+
+def _is_held(item: PlanItem) -> bool:
+    """Whether a person who has left the roster stays only because no approved page shows it."""
+    return item.skip is SkipCode.NOT_APPROVED and not item.invitee.row
 
 
 def find_excess(items: Sequence[PlanItem], snapshot: Snapshot, options: Options) -> Problem | None:

@@ -1,11 +1,15 @@
 """`[webinars.NAME] remove = true`: who leaves the roster is removed by cron, with care."""
 
+import json
 import os
 
 import pytest
 
+from onboarding.plan.cron_removals import BAD_ROSTER, NOT_APPROVED, UNSTEADY
+from tests.cli.command import on
+from tests.pipeline.approving import approval_stage, approve, see_page
 from tests.pipeline.test_call_budget import COMPANY, INVITEES, calls_of_cron
-from tests.stage import HOST, ROOMY, Stage, panelist, stage
+from tests.stage import HOST, NAME, ROOMY, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -115,3 +119,70 @@ async def test_without_the_key_cron_removes_no_person(tmp_path):
             await calls_of_cron(scene, minutes=5)
 
         assert cancelled(scene) == []
+
+
+async def plan_says(scene: Stage, *words: str) -> tuple[str, list[str] | None, str]:
+    """What `plan` says of cron's removals: its sentence, and the addresses and obstacle in JSON."""
+    shown = await on(scene, "plan", NAME, *words)
+    lines = [line for line in shown.out.splitlines() if line.startswith("remove = true")]
+    removals = json.loads((await on(scene, "plan", NAME, "--json", *words)).out)["cron_removals"]
+    return (
+        " ".join(lines),
+        removals and removals["emails"],
+        removals and removals["obstacle"],
+    )
+
+
+async def test_plan_shows_whom_the_next_run_removes_and_why_it_does_not_yet(tmp_path):
+    async with stage(tmp_path, PANEL, limits=ROOMY) as scene:
+        assert (await plan_says(scene))[1] is None
+        let_cron_remove(scene)
+        await scene.cron()
+        await calls_of_cron(scene, minutes=5)
+        assert await plan_says(scene) == ("", [], "")
+        scene.write_roster(PANEL[:-1])
+        who = [PANEL[-1]["email"]]
+
+        sentence, emails, obstacle = await plan_says(scene)
+        assert (emails, obstacle) == (who, UNSTEADY)
+        assert sentence.startswith("remove = true: the next `run --all` does not remove Guest7")
+        assert (await plan_says(scene, "--invitees", "invitees.csv"))[1] is None
+
+        await calls_of_cron(scene, minutes=5)
+        assert await plan_says(scene) == (
+            "remove = true: the next `run --all` removes Guest7 Example.",
+            who,
+            "",
+        )
+        await calls_of_cron(scene, minutes=5)
+        assert cancelled(scene) == who
+        assert await plan_says(scene) == ("", [], "")
+
+
+async def test_plan_says_that_cron_removes_no_person(tmp_path):
+    async with stage(tmp_path, PANEL, limits=ROOMY) as scene:
+        let_cron_remove(scene)
+        await scene.cron()
+        scene.write_roster(PANEL[:4])
+        await calls_of_cron(scene, minutes=5)
+        _, emails, obstacle = await plan_says(scene)
+        assert (len(emails), obstacle.partition(".")[0]) == (
+            4,
+            "4 of 7 people have left the roster",
+        )
+
+        scene.write_roster([*PANEL[:-1], {**panelist(9), "role": "Speaker"}])
+        await calls_of_cron(scene, 1, minutes=5)
+        assert (await plan_says(scene))[1:] == ([PANEL[-1]["email"]], BAD_ROSTER)
+
+
+async def test_plan_says_that_a_removal_waits_for_an_approved_page(tmp_path):
+    async with approval_stage(tmp_path, PANEL, limits=ROOMY) as scene:
+        let_cron_remove(scene)
+        page = await see_page(scene)
+        await approve(scene, page.digest)
+        await scene.cron()
+        scene.write_roster(PANEL[:-1])
+        await scene.cron()
+
+        assert (await plan_says(scene))[1:] == ([PANEL[-1]["email"]], NOT_APPROVED)
