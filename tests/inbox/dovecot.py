@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,20 +31,8 @@ protocols = imap
 listen = 127.0.0.1
 login_greeting = {word}
 first_valid_uid = 1
-mail_location = maildir:{mail}/%n
 ssl = required
-ssl_cert = <{folder}/server.pem
-ssl_key = <{folder}/server.pem
-disable_plaintext_auth = yes
 auth_mechanisms = plain login
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={mail}/%n
-}}
 namespace inbox {{
   inbox = yes
   separator = /
@@ -66,6 +54,65 @@ service stats {{
   chroot =
 }}
 """
+"""What 2.3 and 2.4 say in the same words."""
+
+OWN_WORDS = {
+    "2.3": """\
+mail_location = maildir:{mail}/%n
+ssl_cert = <{folder}/server.pem
+ssl_key = <{folder}/server.pem
+disable_plaintext_auth = yes
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={mail}/%n
+}}
+""",
+    # https://doc.dovecot.org/latest/installation/upgrade/2.3-to-2.4.html
+    "2.4": """\
+mail_driver = maildir
+mail_path = {mail}/%{{user | username}}
+ssl_server_cert_file = {folder}/server.pem
+ssl_server_key_file = {folder}/server.pem
+auth_allow_cleartext = no
+passdb static {{
+  password = {password}
+}}
+userdb static {{
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {mail}/%{{user | username}}
+  }}
+}}
+""",
+}
+"""What each version says in its own, by the first two numbers of the version."""
+
+FIRST_LINES = {
+    "2.3": "",
+    "2.4": "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n",
+}
+"""2.4 wants these two before all others; the version is the oldest that knows these settings."""
+
+
+def build_config(version: str, values: Mapping[str, object]) -> str:
+    """Write the configuration for Dovecot `2.3` or `2.4`."""
+    return FIRST_LINES[version] + (CONFIG + OWN_WORDS[version]).format(**values)
+
+
+def parse_version(printed: str) -> str:
+    """Read the first two numbers of what `dovecot --version` prints."""
+    return ".".join(printed.split(" ", maxsplit=1)[0].split(".")[:2])
+
+
+def find_version() -> str:
+    """Ask the Dovecot of this machine for the first two numbers of its version."""
+    asked = subprocess.run([str(DOVECOT), "--version"], capture_output=True, text=True, check=True)
+    return parse_version(asked.stdout)
 
 
 @dataclass(frozen=True)
@@ -92,9 +139,8 @@ def why_not() -> str:
     """Say why there can be no Dovecot here, empty where there can."""
     if not DOVECOT:
         return "Dovecot is not installed (Debian: dovecot-imapd)"
-    version = subprocess.run([DOVECOT, "--version"], capture_output=True, text=True, check=True)
-    if not version.stdout.startswith("2.3."):
-        return f"Dovecot 2.3 is needed, whose settings have another form than {version.stdout}"
+    if (version := find_version()) not in OWN_WORDS:
+        return f"Dovecot {' or '.join(OWN_WORDS)} is needed: {version} has other settings"
     return "" if os.geteuid() == 0 else "Dovecot can be started by root only"
 
 
@@ -109,17 +155,16 @@ def dovecot(authority: trustme.CA, mail: Path, owner: str, group: str) -> Iterat
         folder / "server.pem"
     )
     authority.cert_pem.write_to_path(folder / "ca.pem")
-    (folder / "dovecot.conf").write_text(
-        CONFIG.format(
-            folder=folder,
-            mail=mail,
-            word=word,
-            password=PASSWORD,
-            uid=pwd.getpwnam(owner).pw_uid,
-            gid=grp.getgrnam(group).gr_gid,
-            **ports,
-        )
-    )
+    values = {
+        "folder": folder,
+        "mail": mail,
+        "word": word,
+        "password": PASSWORD,
+        "uid": pwd.getpwnam(owner).pw_uid,
+        "gid": grp.getgrnam(group).gr_gid,
+        **ports,
+    }
+    (folder / "dovecot.conf").write_text(build_config(find_version(), values))
     process = subprocess.Popen([str(DOVECOT), "-F", "-c", folder / "dovecot.conf"])
     try:
         until(lambda: greets(ports["starttls"], word), f"the Dovecot of {folder} to greet us")
