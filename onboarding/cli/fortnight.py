@@ -21,7 +21,7 @@ from onboarding.cli.terminal import NoProgress
 from onboarding.config import Config, load
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.model.deliveries import State
-from onboarding.pipeline.all_webinars import AllOptions, run_webinars
+from onboarding.pipeline.all_webinars import AllOptions, list_passes, run_pass
 from onboarding.pipeline.hand_off import read_report
 from onboarding.pipeline.inbox import read_replies
 from onboarding.pipeline.services import Clock, open_services
@@ -178,10 +178,11 @@ async def _run_cron(rehearsal: Rehearsal) -> datetime | None:
     clock, config = rehearsal.clock, rehearsal.config
     passed = Clock(now=clock.read, sleep=clock.sleep)
     async with open_services(config, NoProgress(), passed, rehearsal.stop) as services:
-        await read_replies(services)
-        options = AllOptions(linger=STAY)
         targets = [find_target(config, DEMO)]
-        ends = [end async for end in run_webinars(services, targets, options)]
+        ends = []
+        async for this in list_passes(services, targets, STAY):
+            await read_replies(services)
+            ends += [end async for end in run_pass(services, this, AllOptions())]
         errors = [str(end.error) for end in ends if end.error]
     status = await rehearsal.read_status()
     rehearsal.story.tell_run(status, errors)

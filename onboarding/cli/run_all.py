@@ -28,7 +28,7 @@ from onboarding.errors import (
 )
 from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.model.alerts import Alert, AlertKind
-from onboarding.pipeline.all_webinars import AllOptions, run_webinars
+from onboarding.pipeline.all_webinars import AllOptions, list_passes, run_pass
 from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
 from onboarding.pipeline.run_values import Result
@@ -45,18 +45,20 @@ async def run_all(
 ) -> int:
     """Run every configured webinar that needs it. Returns the worst exit code."""
     progress = NoProgress()
-    how = AllOptions(run_options.strict, run_options.linger, run_options.patience)
+    how = AllOptions(run_options.strict, run_options.patience)
     targets = all_targets(config)
     ends: list[WebinarEnd] = []
+    inbox = InboxEnd(EXIT_DONE)
     async with open_services(
         config, progress, clock or options.clock_for(stop, progress), stop
     ) as services:
         began = services.clock.now()
-        # First: what came back may stop what would be mailed again.
-        inbox = await _read_inbox(services, run_options)
-        async for end in run_webinars(services, targets, how):
-            _print_end(end, run_options)
-            ends.append(end)
+        async for this in list_passes(services, targets, run_options.linger):
+            # First: what came back may stop what would be mailed again.
+            inbox += await _read_inbox(services, run_options)
+            async for end in run_pass(services, this, how):
+                _print_end(end, run_options)
+                ends.append(end)
         results = await _collect_results(services, ends, run_options)
         await _send_alerts(services, ends, inbox)
         # A webinar that was served twice ended as it did the last time.

@@ -16,6 +16,10 @@ class InboxEnd:
     alerts: tuple[Alert, ...] = ()
     has_fault: bool = False
 
+    def __add__(self, later: "InboxEnd") -> "InboxEnd":
+        """Put a later reading behind this one: whether the mailbox can be read, the last says."""
+        return InboxEnd(later.exit_code, (*self.alerts, *later.alerts), later.has_fault)
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:

@@ -10,7 +10,7 @@ each webinar ended.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from onboarding.ledger import looks
@@ -41,41 +41,51 @@ from onboarding.pipeline.webinar_work import (
 class AllOptions:
     """How `run --all` treats every webinar.
 
-    `linger` is how long it stays for what falls due; `retry_window` how long each webinar waits
-    for messages that the mail server has deferred.
+    `retry_window` is how long each waits for messages that the mail server has deferred.
     """
 
     strict: bool = False
-    linger: timedelta = timedelta()
     retry_window: timedelta = timedelta()
 
 
-async def run_webinars(
-    services: Services, targets: Sequence[Target], options: AllOptions
-) -> AsyncIterator[WebinarEnd]:
-    """Run the webinars that need it, and yield how each of them ended.
+@dataclass(slots=True)
+class WebinarPass:
+    """One pass over the webinars `targets`; `run_started` is when the first pass began.
 
-    After the first pass only those are run again for which something falls due within the time to
-    linger. Raises Interrupted after a signal, once the messages in flight are settled.
+    `ends` is how each of them ended, once `run_pass` is through.
+    """
+
+    targets: Sequence[Target]
+    run_started: datetime
+    ends: list[WebinarEnd] = field(default_factory=list)
+
+
+async def list_passes(
+    services: Services, targets: Sequence[Target], linger: timedelta
+) -> AsyncIterator[WebinarPass]:
+    """Yield the passes of a run; the caller does each by `run_pass` before the next one comes.
+
+    The first is over all webinars, those after it over the ones for which something falls due
+    within `linger`. Raises Interrupted after a signal.
     """
     started = services.clock.now()
-    until = started + options.linger
+    until = started + linger
     await services.ledger.run(looks.record_cron_run, started)
     due = list(targets)
-    while due:
+    while True:
         began = services.clock.now()
-        ends = []
-        async for end in _run_pass(services, due, options, started):
-            ends.append(end)
-            yield end
+        this = WebinarPass(due, started)
+        yield this
         services.raise_if_stopped()
-        if not options.linger:
+        if not linger:
             return
-        moments = await _find_moments(services, targets, ends)
+        moments = await _find_moments(services, targets, this.ends)
         # What was due when the pass began has had its turn: it is left to the next run.
         ahead = {name: at for name, at in moments.items() if began < at <= until}
         names = await _wait_for_next(services, ahead)
         due = [target for target in targets if target.name in names]
+        if not due:
+            return
 
 
 async def _wait_for_next(services: Services, ahead: Mapping[str, datetime]) -> frozenset[str]:
@@ -106,16 +116,28 @@ async def _find_moments(
     return moments
 
 
-async def _run_pass(
-    services: Services, targets: Sequence[Target], options: AllOptions, started: datetime
+async def run_pass(
+    services: Services, this: WebinarPass, options: AllOptions
+) -> AsyncIterator[WebinarEnd]:
+    """Run the webinars of a pass that need it, and yield how each of them ended.
+
+    Raises Interrupted after a signal, once the messages in flight are settled.
+    """
+    async for end in _run_targets(services, this, options):
+        this.ends.append(end)
+        yield end
+
+
+async def _run_targets(
+    services: Services, this: WebinarPass, options: AllOptions
 ) -> AsyncIterator[WebinarEnd]:
     now = services.clock.now()
-    known = [await load_known(services, target) for target in targets]
+    known = [await load_known(services, target) for target in this.targets]
     for webinar in known:
         if webinar.pause:
             yield await leave_paused(services, webinar, webinar.pause)
     open_webinars = [webinar for webinar in known if webinar.is_open(now)]
-    async for end in _run_accounts(services, open_webinars, options, started):
+    async for end in _run_accounts(services, open_webinars, options, this.run_started):
         yield end
 
 

@@ -15,8 +15,10 @@ from onboarding.pipeline.hand_off import read_report
 from onboarding.pipeline.inbox import InboxReading, read_one, read_replies
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
+from onboarding.simulator.smtp_catcher import MailRules
+from tests.clock import Clock
 from tests.inbox import replies, reports
-from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
+from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -46,11 +48,15 @@ def bounce(scene: Stage, recipient: str = GUEST, name: str = "POSTFIX", **change
 @pytest.fixture
 async def scene(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1), panelist(2)]) as opened:
-        for part in ("new", "cur", "tmp"):
-            (tmp_path / "mail" / part).mkdir(parents=True)
-        opened.variables["ONBOARDING_REPLIES__MAILDIR"] = str(tmp_path / "mail")
+        make_maildir(opened)
         await opened.run()
         yield opened
+
+
+def make_maildir(scene: Stage) -> None:
+    for part in ("new", "cur", "tmp"):
+        (scene.folder / "mail" / part).mkdir(parents=True)
+    scene.variables["ONBOARDING_REPLIES__MAILDIR"] = str(scene.folder / "mail")
 
 
 def deliver(scene: Stage, text: str, name: str = "1") -> Path:
@@ -362,3 +368,28 @@ async def test_order_in_which_things_come_back_makes_no_difference(tmp_path):
         assert {given.answer for given in status.answers.values()} == {"accepted"}
         assert len(status.answers) == len(people)
         assert len(scene.told()) == told
+
+
+class ClockOfMail(Clock):
+    """A clock whose first wait ends with the message to the guest in the mailbox again."""
+
+    def __init__(self, scene: Stage) -> None:
+        super().__init__(scene.clock.now())
+        self._scene = scene
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        deliver(self._scene, bounce(self._scene))
+
+
+async def test_run_that_lingers_reads_the_mailbox_again_before_it_sends(tmp_path, capsys):
+    rules = MailRules(defer_once=frozenset({HOST["email"]}))
+    async with stage(tmp_path, [HOST, panelist(1)], mail_rules=rules, limits=ROOMY) as scene:
+        make_maildir(scene)
+        scene.clock = ClockOfMail(scene)
+
+        assert await scene.cron(linger=timedelta(minutes=4)) == 1
+
+        assert scene.told() == [GUEST, HOST["email"]]
+        assert await scene.states() == {HOST["email"]: "sent", GUEST: "bounced"}
+        assert capsys.readouterr().out.count("came back") == 1
