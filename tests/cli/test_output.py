@@ -113,6 +113,7 @@ def test_the_json_shape_that_programs_read():
         "notes": [],
         "schedule": [],
         "pause": None,
+        "cron_removals": None,
     }
 
 
@@ -127,6 +128,7 @@ def test_an_empty_plan_has_the_same_shape():
         "notes": [],
         "schedule": [],
         "pause": None,
+        "cron_removals": None,
     }
 
 

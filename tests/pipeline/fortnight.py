@@ -144,7 +144,7 @@ class Script:
     def is_near_start(self, moment: datetime) -> bool:
         """Whether a run that is killed now may make a message too late."""
         start = self.moves[-1].start
-        return start - HOUR < moment < start + HOUR / 2
+        return start - HOUR / 2 <= moment <= start + HOUR / 2
 
     def list_ticks(self, rng: random.Random) -> Iterator[tuple[datetime, bool]]:
         """List all ticks of cron, and whether it matters that it starts then."""
@@ -340,7 +340,7 @@ class Fortnight:
         """Run as cron does, alone, twice at once, or killed; returns when the run has ended."""
         chance = self.rng.random()
         self.log.append(f"{moment}: {outage or ''} {chance:.2f}")
-        if chance < 0.2 and not (self.was_killed and self.script.is_near_start(moment)):
+        if chance < 0.2 and not self.script.is_near_start(moment):
             return await self._run_killed(moment)
         self.was_killed = False
         if chance < 0.35:
