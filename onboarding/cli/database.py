@@ -60,7 +60,7 @@ def db_command(
     `check` and `backup` may be used during a run, and change nothing in the ledger. `copy FROM TO`
     copies a file to a PostgreSQL server.
     """
-    _check_arguments(action, addresses or [], output)
+    _check_db_arguments(action, addresses or [], output)
     config = options.load_config(config_file)
     match action:
         case DbAction.CHECK:
@@ -79,7 +79,7 @@ def db_command(
             echo("Now name the server in [ledger] database, and let nothing use the file any more.")
 
 
-def _check_arguments(action: DbAction, addresses: list[str], output: Path | None) -> None:
+def _check_db_arguments(action: DbAction, addresses: list[str], output: Path | None) -> None:
     """Check that each argument belongs to the action. Raises BadParameter."""
     wanted = _COPY_ADDRESSES if action is DbAction.COPY else 0
     if len(addresses) != wanted:

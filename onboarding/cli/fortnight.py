@@ -38,7 +38,7 @@ STAY = timedelta(minutes=4)
 """How long a run stays for what falls due: as `onboarding schedule cron` prints it."""
 
 LONGEST_SKIP = timedelta(hours=12)
-"""The clock never goes further at once, whatever is due."""
+"""The clock never goes further at once, even if nothing is due for longer."""
 
 AT_ONCE = 2
 """Ticks that follow something that happens: who has left is removed by the second one."""

@@ -91,7 +91,7 @@ class Story:
         subjects = self._read_subjects()
         for label, group in groupby(sorted(sent, key=_name_kind), key=_name_kind):
             messages = list(group)
-            names = _shorten_names([message.record.name for message in messages])
+            names = _join_few([message.record.name for message in messages])
             first = messages[0]
             why = REASONS.get(first.record.delivery.kind) or _describe_clocks(messages)
             self._print(first.at, f"{label} to {names}: {why}.")
@@ -134,14 +134,14 @@ def _describe_clocks(messages: Sequence[SentMessage]) -> str:
         f"{message.at.astimezone(zone_named(message.zone)):%H:%M} in {_name_city(message.zone)}"
         for message in messages
     )
-    return f"it is {_shorten_names([*clocks])}"
+    return f"it is {_join_few([*clocks])}"
 
 
 def _name_city(zone: str) -> str:
     return zone.rpartition("/")[-1].replace("_", " ")
 
 
-def _shorten_names(names: Sequence[str]) -> str:
+def _join_few(names: Sequence[str]) -> str:
     if len(names) > SHOWN_NAMES:
         return f"{', '.join(names[: SHOWN_NAMES - 1])} and {len(names) - SHOWN_NAMES + 1} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -53,13 +53,13 @@ def show_command(
         # Before the ledger is read, so a wrong file name is refused at once.
         check_output_file(eml, config, [target])
     found = read_kept(config, target, email, datetime.now(UTC), ProgressLines())
-    chosen = _choose_messages(found, number)
+    chosen = _select_messages(found, number)
     # JSON is printed even if it is an empty list: a program expects
     # it, and the exit code says the rest.
     if as_json:
         _print_json(found, chosen)
     if not found.messages:
-        echo(_explain_nothing(found, name, email), err=True)
+        echo(_describe_missing_copies(found, name, email), err=True)
         raise typer.Exit(EXIT_NEEDS_A_PERSON)
     if eml:
         # Without --number the latest: it says what holds now. A file holds one message.
@@ -124,7 +124,7 @@ def forget_command(
     raise typer.Exit(EXIT_DONE)
 
 
-def _choose_messages(found: KeptForPerson, number: int | None) -> list[int]:
+def _select_messages(found: KeptForPerson, number: int | None) -> list[int]:
     """The numbers of the messages to show. Raises BadParameter for one that is not there."""
     count = len(found.messages)
     if number is None:
@@ -137,7 +137,7 @@ def _choose_messages(found: KeptForPerson, number: int | None) -> list[int]:
     return [number]
 
 
-def _explain_nothing(found: KeptForPerson, name: str, email: str) -> str:
+def _describe_missing_copies(found: KeptForPerson, name: str, email: str) -> str:
     """Say why there is no message to show."""
     if not found.sent:
         return f"No message has left for {email} in {name}."

@@ -32,7 +32,7 @@ def links_command(
 ) -> None:
     """Print the panel's join links, for reading one out over the phone.
 
-    Asks first; without a terminal it needs --yes. The history says who has seen whose link.
+    Asks first; without a terminal it needs --yes. The history says who has seen which link.
     """
     options.require_answer(yes=yes)
     actor, roles = options.find_actor(by), options.parse_roles(role)

@@ -74,7 +74,7 @@ def resolve_command(
     # Without a decision it only lists, needs no lease, and so works during a run.
     if not sent and not resend:
         raise typer.Exit(print_doubts(options.load_config(config_file), name, emails or None))
-    chosen = _choose_people(emails, all_=all_)
+    chosen = _read_people(emails, all_=all_)
     # Chosen here, executed under the lease: a message in doubt may be moved by a run meanwhile.
     decision = LockedWebinar.resolve_sent if sent else LockedWebinar.resolve_resend
     changed = _decide(config_file, name, decision, chosen, by)
@@ -112,7 +112,7 @@ def cancel_command(
     config_file: options.ConfigFile = None,
 ) -> None:
     """Cancel messages that are queued and not yet sent."""
-    chosen = _choose_people(emails, all_=all_)
+    chosen = _read_people(emails, all_=all_)
     if suppress:
         raise typer.Exit(_suppress(config_file, name, chosen, by))
     changed = _decide(config_file, name, LockedWebinar.cancel, chosen, by)
@@ -160,7 +160,7 @@ def _doubt_row(record: MessageRecord, time_zone: str) -> tuple[str, str, str, st
     return delivery.email, delivery.label, since, delivery.message_id
 
 
-def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
+def _read_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
     """The addresses to work on; None is all. Raises BadParameter unless one of both was given."""
     # An empty list never means all people: a script with an empty variable would decide about them.
     if bool(emails) == all_:

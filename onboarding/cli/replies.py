@@ -154,7 +154,7 @@ def print_news(config: Config, reading: InboxReading) -> None:
 
 
 def describe_news(news: InboxNews) -> str:
-    """Say in a sentence what came back, and about whom."""
+    """Say in a sentence what came back, and about which person."""
     person = f"{news.name} ({news.email})" if news.name else news.email
     detail = f": {news.detail}" if news.detail else ""
     if news.what == State.BOUNCED:

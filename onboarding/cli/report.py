@@ -91,7 +91,7 @@ def report_command(
         ReportFormat.JSON: as_json,
     }
     # All that is wrong with the options is said before the ledger is opened or a file is touched.
-    form = _choose_format([form for form, is_wanted in wanted.items() if is_wanted], shape)
+    form = _select_format([form for form, is_wanted in wanted.items() if is_wanted], shape)
     _check_options(form, names or [], failed_roster, output, every=every)
     config = options.load_config(config_file)
     crm = _find_shape(config, shape) if shape else None
@@ -108,7 +108,7 @@ def report_command(
         _write_failed_roster(targets[0], report, failed_roster)
 
 
-def _choose_format(wanted: Sequence[ReportFormat], shape: str | None) -> ReportFormat | None:
+def _select_format(wanted: Sequence[ReportFormat], shape: str | None) -> ReportFormat | None:
     """Choose the format; None if no option asks for one. Raises BadParameter for two."""
     if len(wanted) > 1:
         raise typer.BadParameter("Choose one of them.", param_hint=FORMAT_OPTIONS)

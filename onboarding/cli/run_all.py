@@ -149,7 +149,7 @@ def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
     """Print what stopped a webinar's run, what needs a person besides, and a pause."""
     if end.pause and not run_options.quiet:
         echo(describe_pause(end.target.name, end.pause.until, end.time_zone), err=True)
-    # A person who is at the terminal asks now, whatever an earlier run has said.
+    # A person who is at the terminal asks now: that an earlier run has said it is no answer.
     is_known = end.is_known and not sys.stderr.isatty()
     if not (is_known or end.is_repeated):
         _print_trouble(end)

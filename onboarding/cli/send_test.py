@@ -95,7 +95,7 @@ def send_test_command(
     options.warn_about_plaintext(config)
     made = asyncio.run(make_preview(config, target))
     wanted = _find_entry_label(target, made, entry) if entry else message_kind.value
-    request = made.requests[_choose_person(made, person).row, wanted]
+    request = made.requests[_select_person(made, person).row, wanted]
     trial = TrialMessage(config, target, request, made.protected, recipient)
     raise typer.Exit(send_and_compare(trial, wait) if round_trip else send_once(trial))
 
@@ -168,7 +168,7 @@ def _find_entry_label(target: Target, made: Preview, entry: str) -> str:
     )
 
 
-def _choose_person(made: Preview, email: str) -> Invitee:
+def _select_person(made: Preview, email: str) -> Invitee:
     """Find a person of the preview; without an address the first.
 
     Raises ConfigurationError if the address is not on the roster.

@@ -55,7 +55,7 @@ def serve_command(
     with Ctrl-C.
     """
     actor = options.find_actor(by)
-    config = _choose_port(options.load_config(config_file), port)
+    config = _select_port(options.load_config(config_file), port)
     if by and config.console.users:
         message = "With [console.users], people log in by name."
         raise typer.BadParameter(message, param_hint="--by")
@@ -71,7 +71,7 @@ def serve_command(
     raise typer.Exit(run_until_stopped(work))
 
 
-def _choose_port(config: Config, port: int | None) -> Config:
+def _select_port(config: Config, port: int | None) -> Config:
     """Take `--port` instead of the configured one."""
     if port is None:
         return config

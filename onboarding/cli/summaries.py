@@ -184,7 +184,7 @@ def describe_answers(answers: Mapping[str, PersonAnswer]) -> str:
 
 
 def describe_attendance(status: Status) -> str:
-    """Say who has joined, who is missing, and of whom it is not known; empty before any look."""
+    """Say who has joined, who is missing, and who is not known; empty before any look."""
     groups: dict[str, list[str]] = {word: [] for word in Attendance}
     for key, came in status.attendance.items():
         zone = status.seen.time_zone if status.seen else ""
@@ -198,7 +198,7 @@ def describe_attendance(status: Status) -> str:
 
 
 def _print_next(status: Status, time_zone: str) -> None:
-    """Print what the schedule has next, for whom, by time."""
+    """Print what the schedule has next, for which people, by time."""
     people: dict[tuple[datetime, str], list[str]] = {}
     for person in status.upcoming.people:
         if due := person.entries.next:
@@ -340,7 +340,7 @@ def _history_row(event: HistoryEvent) -> tuple[str, str, str, str, str]:
 def _status_row(record: MessageRecord, time_zone: str) -> tuple[str, ...]:
     delivery, when = record.delivery, format_in_zone(record.at, time_zone)
     person = (record.name, delivery.email, delivery.facts.role)
-    return (*person, delivery.label, _label(delivery.state), when, _explain(record))
+    return (*person, delivery.label, _label(delivery.state), when, _describe_reason(record))
 
 
 def _status_text(record: MessageRecord, time_zone: str) -> LabelledText:
@@ -348,12 +348,12 @@ def _status_text(record: MessageRecord, time_zone: str) -> LabelledText:
     delivery, when = record.delivery, format_in_zone(record.at, time_zone)
     named = "" if record.name == delivery.email else f"{record.name}, "
     about = f"{named}{delivery.facts.role}, {delivery.label}, {when}"
-    lines = filter(None, (about, delivery.email, _explain(record)))
+    lines = filter(None, (about, delivery.email, _describe_reason(record)))
     mark = "!" if delivery.state in NEEDS_A_PERSON else " "
     return f"{mark} {_label(delivery.state)}  ", "\n".join(lines)
 
 
-def _explain(record: MessageRecord) -> str:
+def _describe_reason(record: MessageRecord) -> str:
     """Say why a message is in its state. The reply to one that was sent says nothing of use."""
     # A reason and a reply are often the same text, so each is said once.
     reply = "" if record.delivery.state is State.SENT else record.reply

@@ -69,7 +69,7 @@ def lint_command(
         for warning in warnings:
             severity = "error " if warning.is_error else "advice"
             echo(f"{severity}  {warning.where}: {warning.message}")
-        echo(_summarize(warnings))
+        echo(_describe_templates(warnings))
     raise typer.Exit(EXIT_NEEDS_A_PERSON if warnings else EXIT_DONE)
 
 
@@ -151,7 +151,7 @@ def serve_pages(config: Config, target: Target, port: int) -> int:
     return EXIT_DONE
 
 
-def _summarize(warnings: Sequence[LintWarning]) -> str:
+def _describe_templates(warnings: Sequence[LintWarning]) -> str:
     if not warnings:
         return "The templates and the brand are fine."
     errors = sum(warning.is_error for warning in warnings)

@@ -1,4 +1,4 @@
-"""`[alerts]` of config.toml: to whom the producer's alerts go, and how often each is repeated."""
+"""`[alerts]` of config.toml: where the producer's alerts go, and how often each is repeated."""
 
 from datetime import timedelta
 from typing import Annotated, Literal

@@ -43,7 +43,7 @@ def read_environment(environ: Mapping[str, str], secret_files: Sequence[Path]) -
     """Read secret files and variables together. Variables win; unknown ones are left out."""
     secrets = {file.name.upper(): _read_secret(file) for file in secret_files}
     # Each gets our names first, so the vendor's variable wins over a file with our name for it.
-    return _drop_unknown({**_select_variables(secrets), **_select_variables(environ)})
+    return _remove_unknown({**_select_variables(secrets), **_select_variables(environ)})
 
 
 def list_secret_files(environ: Mapping[str, str], beside: Path) -> tuple[Path, ...]:
@@ -211,7 +211,7 @@ def _strip_ends(value: str) -> str:
     return value.removeprefix("\ufeff").strip("\r\n")
 
 
-def _drop_unknown(variables: Mapping[str, str]) -> dict[str, str]:
+def _remove_unknown(variables: Mapping[str, str]) -> dict[str, str]:
     """Leave out unknown variables, with a warning: another program may use the same prefix."""
     known = {name: value for name, value in variables.items() if _nearest_section(name)}
     for name in variables:

@@ -203,7 +203,7 @@ def _check_attached(entries: Sequence[Entry], folder: Path) -> None:
 
 
 def _check_entry_templates(entries: Sequence[Entry], folders: Sequence[Path]) -> None:
-    """Refuse an entry whose templates are in none of the folders: no run may stop at it."""
+    """Refuse an entry if its templates are in none of the folders: no run may stop at it."""
     for name in dict.fromkeys(entry.template for entry in entries if folders):
         # For all roles, or for each of them.
         of_roles = [_has_template(f"{name}.{role.lower()}", folders) for role in Role]

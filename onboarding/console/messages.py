@@ -57,7 +57,7 @@ def view_message(
     texts: ShownTexts,
     time_zone: str,
 ) -> MessageView:
-    """Make the view of a message whose page has this address."""
+    """Make the view of a message; its page has this address."""
     return MessageView(
         name,
         fields,

@@ -118,7 +118,7 @@ def make_row(
         warnings.append(f"No message goes to this address any more: {reason}")
     if person.outdated:
         warnings.append(f"Out of date: {', '.join(person.outdated)}.")
-    label, tone = _say_place(message)
+    label, tone = _describe_place(message)
     return PersonRow(
         person,
         view.code_of(person),
@@ -138,7 +138,7 @@ def _list_person_remarks(
     return tuple(dict.fromkeys(filter(None, (*warnings, *reasons, note))))
 
 
-def _say_place(message: ReportedMessage | None) -> tuple[str, str]:
+def _describe_place(message: ReportedMessage | None) -> tuple[str, str]:
     """Say in words and in a tone where a person is, by the message that matters most."""
     if message is None:
         return NO_MESSAGE.replace("_", " "), "over"
@@ -156,7 +156,7 @@ def find_columns(rows: Iterable[PersonRow]) -> frozenset[str]:
     return frozenset(name for name, is_known in known.items() if is_known)
 
 
-def choose_people(rows: Sequence[PersonRow], query: PeopleQuery) -> People:
+def select_people(rows: Sequence[PersonRow], query: PeopleQuery) -> People:
     """Choose the people to show: those who fit the words, one page of them."""
     found = [row for row in rows if _is_meant(row, query)]
     pages = max(1, -(-len(found) // PEOPLE_ON_A_PAGE))

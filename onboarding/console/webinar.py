@@ -18,11 +18,11 @@ from onboarding.console.people import (
     PeopleQuery,
     PersonRow,
     as_fields,
-    choose_people,
     find_columns,
     list_other_problems,
     make_rows,
     read_people_query,
+    select_people,
 )
 from onboarding.console.words import build_bar, describe_countdown
 from onboarding.model.deliveries import State
@@ -79,7 +79,7 @@ def render_webinar(
     `task` is the act at work on it in this console, or the last one.
     """
     rows = make_rows(view)
-    people = choose_people(rows, query)
+    people = select_people(rows, query)
     time_zone = view.status.seen.time_zone if view.status.seen else "UTC"
     return {
         "countdown": find_macro(WEBINAR_PARTS, "countdown")(_describe_distance(view)),

@@ -81,11 +81,11 @@ def _make_fault(what: str, error: DnsFault) -> CheckResult:
 async def _check_spf(sender: MailSender, find_texts: FindTexts) -> list[CheckResult]:
     result = await follow_spf(sender.return_domain, find_texts)
     if result.count != 1:
-        return [_judge_count(sender, result)]
-    return [_judge_record(sender, result), _judge_lookups(sender, result)]
+        return [_check_count(sender, result)]
+    return [_check_record(sender, result), _check_lookups(sender, result)]
 
 
-def _judge_count(sender: MailSender, result: SpfResult) -> CheckResult:
+def _check_count(sender: MailSender, result: SpfResult) -> CheckResult:
     domain = sender.return_domain
     if result.count:
         detail = f"{domain} has {result.count} SPF records, so none of them counts"
@@ -99,7 +99,7 @@ def _judge_count(sender: MailSender, result: SpfResult) -> CheckResult:
     )
 
 
-def _judge_record(sender: MailSender, result: SpfResult) -> CheckResult:
+def _check_record(sender: MailSender, result: SpfResult) -> CheckResult:
     domain, rest = sender.return_domain, result.record.rest
     if result.faults:
         fault = clean(result.faults[0], limit=SHOWN_TERM)
@@ -108,7 +108,7 @@ def _judge_record(sender: MailSender, result: SpfResult) -> CheckResult:
         detail = f"the record of {domain} lets every machine in the world send for it (+all)"
         return _spf(detail, "Let it end in ~all or -all.")
     if sender.include and sender.include not in result.names:
-        return _judge_missing_include(sender)
+        return _check_missing_include(sender)
     if not sender.include:
         detail = f"{domain} has a record; whether it allows your mail server is not known here"
         hint = "Compare it with the addresses from which your mail server sends."
@@ -120,7 +120,7 @@ def _judge_record(sender: MailSender, result: SpfResult) -> CheckResult:
     return _spf(f"{domain} names {sender.include}, as {sender.provider} wants it")
 
 
-def _judge_missing_include(sender: MailSender) -> CheckResult:
+def _check_missing_include(sender: MailSender) -> CheckResult:
     domain, include = sender.return_domain, sender.include
     if sender.writes_return:
         detail = f"the record of {domain} does not name {include}, and need not"
@@ -135,7 +135,7 @@ def _describe_own_return(sender: MailSender) -> str:
     return f"{sender.provider} puts in a return address of its own"
 
 
-def _judge_lookups(sender: MailSender, result: SpfResult) -> CheckResult:
+def _check_lookups(sender: MailSender, result: SpfResult) -> CheckResult:
     count = result.lookups
     detail = f"the record of {sender.return_domain} takes {count} of {MOST_LOOKUPS} look-ups"
     if count <= MOST_LOOKUPS:
@@ -159,16 +159,16 @@ async def _check_dkim(sender: MailSender, find_texts: FindTexts) -> list[CheckRe
         hint = "Set [smtp] dkim_selectors; your mail server's administrator knows them."
         return [CheckResult("DNS: DKIM", ok=True, detail=detail, hint=hint)]
     results = [
-        _judge_key(name, await find_texts(name))
+        _check_key(name, await find_texts(name))
         for name in (build_key_name(part, sender.dkim_domain) for part in sender.selectors)
     ]
     if sender.needs_all:
         return results
     # Of a provider's usual selectors often only one is in use.
-    return [result for result in results if result.ok] or [_judge_usual(sender)]
+    return [result for result in results if result.ok] or [_check_usual(sender)]
 
 
-def _judge_key(name: str, texts: Sequence[str]) -> CheckResult:
+def _check_key(name: str, texts: Sequence[str]) -> CheckResult:
     if fault := find_key_fault(texts):
         hint = "Publish the key as your mail server's administration shows it, in one TXT record."
         return CheckResult("DNS: DKIM", ok=False, detail=f"{name} {fault}", hint=hint)
@@ -178,7 +178,7 @@ def _judge_key(name: str, texts: Sequence[str]) -> CheckResult:
     return CheckResult("DNS: DKIM", ok=True, detail=f"{name} has a key")
 
 
-def _judge_usual(sender: MailSender) -> CheckResult:
+def _check_usual(sender: MailSender) -> CheckResult:
     tried = ", ".join(sender.selectors)
     return CheckResult(
         "DNS: DKIM",
@@ -191,10 +191,10 @@ def _judge_usual(sender: MailSender) -> CheckResult:
 
 async def _check_dmarc(sender: MailSender, find_texts: FindTexts) -> list[CheckResult]:
     found = await find_dmarc(sender.domain, find_texts)
-    return [_judge_policy(sender, found), _judge_alignment(sender, found)]
+    return [_check_policy(sender, found), _check_alignment(sender, found)]
 
 
-def _judge_policy(sender: MailSender, found: DmarcResult) -> CheckResult:
+def _check_policy(sender: MailSender, found: DmarcResult) -> CheckResult:
     place = f"_dmarc.{found.domain}"
     if not found.count:
         detail = f"{sender.domain} has no DMARC record; some receivers want one of every sender"
@@ -211,7 +211,7 @@ def _judge_policy(sender: MailSender, found: DmarcResult) -> CheckResult:
     return CheckResult("DNS: DMARC", ok=False, detail=detail, hint=hint)
 
 
-def _judge_alignment(sender: MailSender, found: DmarcResult) -> CheckResult:
+def _check_alignment(sender: MailSender, found: DmarcResult) -> CheckResult:
     """Say which of SPF and DKIM speaks for the domain that people see: DMARC wants one of them."""
     aligned = []
     if not sender.writes_return and is_aligned(

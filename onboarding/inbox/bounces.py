@@ -92,7 +92,7 @@ _MAIL_SYSTEMS = re.compile(
     r"microsoftexchange[0-9a-f]*|mailadmin|mail\.?delivery\S*|bounce\S*)@",
     re.IGNORECASE,
 )
-"""From whom reports come that are in no standard form."""
+"""Senders of reports that are in no standard form."""
 
 _AUTO_FIELDS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-AutoReply-From")
 _AUTO_SUBJECT = re.compile(
@@ -125,15 +125,15 @@ def _read_delivery_status(message: MimePart) -> MailReport | None:
     for part in list_parts(message):
         if part.get_content_type() in DELIVERY_STATUS:
             blocks = parse_blocks(read_inner_text(part))
-            if report := _judge_blocks(message, blocks):
+            if report := _classify_blocks(message, blocks):
                 return report
     return None
 
 
-def _judge_blocks(message: MimePart, blocks: Sequence[MimePart]) -> MailReport | None:
+def _classify_blocks(message: MimePart, blocks: Sequence[MimePart]) -> MailReport | None:
     """Judge the blocks of a report: the first is about the message, each other a recipient."""
     about = [block for block in blocks if block.get("Final-Recipient") or block.get("Action")]
-    kinds = [_judge_block(block) for block in about]
+    kinds = [_classify_block(block) for block in about]
     # One message of ours has one recipient. A list behind the address may have several, and then
     # the worst is told.
     for kind in _WORST_FIRST:
@@ -143,13 +143,13 @@ def _judge_blocks(message: MimePart, blocks: Sequence[MimePart]) -> MailReport |
                 kind,
                 find_status(block),
                 _read_diagnostic(block),
-                _gather_clues(message, blocks, block),
+                _collect_clues(message, blocks, block),
             )
     return None
 
 
-def _judge_block(block: MimePart) -> ReportKind | None:
-    """Judge one recipient's block. The action counts, whatever the status says."""
+def _classify_block(block: MimePart) -> ReportKind | None:
+    """Judge one recipient's block. The action counts, also if the status says otherwise."""
     action = read_field(block, "Action").lower()
     word = action.split()[0].rstrip(";,.") if action else ""
     if word in _ACTIONS:
@@ -178,7 +178,7 @@ def _read_diagnostic(block: MimePart) -> str:
     return (words if semicolon else kind).strip()
 
 
-def _gather_clues(message: MimePart, blocks: Sequence[MimePart], block: MimePart) -> Clues:
+def _collect_clues(message: MimePart, blocks: Sequence[MimePart], block: MimePart) -> Clues:
     """Gather what a report in the standard form names its message by."""
     found = _build_clues(message, "")
     recipients = [

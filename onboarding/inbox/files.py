@@ -135,7 +135,7 @@ class Mbox:
             check_file(self._path, sys.maxsize)
             with self._path.open("rb") as file:
                 validity = zlib.crc32(file.readline(FIRST_BYTES))
-                # A mail program that removes messages writes the file anew, and shorter.
+                # A mail program that removes messages writes the whole file again, and shorter.
                 is_known = (
                     position is not None
                     and position.validity == validity

@@ -88,7 +88,7 @@ def list_parts(message: MimePart) -> list[MimePart]:
     """List the parts of a message itself, not those of a message that it returns or forwards."""
     found: list[MimePart] = []
     waiting = [message]
-    # By hand: `walk` goes into returned messages, whose parts would count as this one's.
+    # By hand: `walk` goes into returned messages, and their parts would count as this one's.
     while waiting and len(found) < MAX_PARTS:
         part = waiting.pop(0)
         found.append(part)

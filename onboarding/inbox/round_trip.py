@@ -68,7 +68,7 @@ def compare_messages(sent: bytes, arrived: bytes, link: str) -> list[CheckResult
         *_compare_calendars(before, after),
         _compare_ids(before, after),
         _compare_senders(before, after),
-        _judge_authentication(after),
+        _classify_authentication(after),
     ]
 
 
@@ -161,8 +161,8 @@ def _list_calendars(message: MimePart, *, is_file: bool) -> list[MimePart]:
 
 
 def _find_calendar_fault(sent: MimePart, arrived: Sequence[MimePart]) -> str:
-    wanted = _summarize_entry(sent)
-    found = [_summarize_entry(part) for part in arrived]
+    wanted = _describe_entry(sent)
+    found = [_describe_entry(part) for part in arrived]
     if wanted in found:
         return ""
     if not any(found):
@@ -174,7 +174,7 @@ ENTRY_FIELDS = ("METHOD", "UID", "SEQUENCE", "DTSTART", "DTEND", "LOCATION")
 """What makes it the same entry; programs on the way may write the rest in another order."""
 
 
-def _summarize_entry(part: MimePart) -> tuple[str, ...]:
+def _describe_entry(part: MimePart) -> tuple[str, ...]:
     """The fields of an entry, as text; empty for what is none."""
     try:
         calendar = Calendar.from_ical(read_part_text(part, _count_encoded_bytes(part)))
@@ -221,7 +221,7 @@ def _compare_senders(before: MimePart, after: MimePart) -> CheckResult:
     return CheckResult("sender", ok=False, detail=f"replaced by {shown}", hint=hint)
 
 
-def _judge_authentication(message: MimePart) -> CheckResult:
+def _classify_authentication(message: MimePart) -> CheckResult:
     server, results = read_authentication(message)
     if not results:
         detail = "the receiving server does not say what it found"

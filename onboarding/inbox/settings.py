@@ -18,8 +18,8 @@ from onboarding.smtp.settings import (
     GoogleSettings,
     MicrosoftSettings,
     check_log_in,
-    choose_auth,
     parse_command,
+    select_auth,
 )
 
 IMAP_PORTS = {"tls": 993, "starttls": 143, "none": 143}
@@ -68,7 +68,7 @@ class ImapSettings(BaseModel, extra="forbid", frozen=True):
             return given
         filled: dict[str, Any] = {**given}
         filled.setdefault("port", IMAP_PORTS.get(str(filled.get("security")), IMAP_PORTS["tls"]))
-        filled.setdefault("auth", choose_auth(filled))
+        filled.setdefault("auth", select_auth(filled))
         return filled
 
     @model_validator(mode="after")

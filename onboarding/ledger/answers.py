@@ -26,7 +26,7 @@ class AnsweredEntry(NamedTuple):
 
 
 def find_entry(connection: sa.Connection, uid: str) -> AnsweredEntry | None:
-    """Find the person whose calendar entry has a UID; None for a UID that is not ours."""
+    """Find the person by the UID of their calendar entry; None for a UID that is not ours."""
     # Rehearsals have entries of their own, and their answers count for no one.
     ours = (deliveries.c.uid == uid, deliveries.c.uid != "", REAL)
     newest = select_deliveries(*ours).order_by(None).order_by(deliveries.c.id.desc()).limit(1)

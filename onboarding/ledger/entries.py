@@ -1,6 +1,6 @@
 """What the ledger knows of a schedule: when an entry was first seen, and who has missed which.
 
-Which entries were queued for whom is in `deliveries`. What is due is decided in `plan`.
+Which entries were queued for which people is in `deliveries`. What is due is decided in `plan`.
 """
 
 from collections.abc import Collection, Mapping

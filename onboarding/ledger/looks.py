@@ -34,7 +34,7 @@ TOLD_EVERY = timedelta(hours=24)
 
 MOST_CRON_RUNS = 10
 
-_CLOCK_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
 
 
 class LookKey(NamedTuple):
@@ -94,7 +94,7 @@ def record_failure(
     Returns whether that is to be said: the same sentence was not said within the last day.
     """
     # "It asks to be left alone until 10:05" is no news at 10:05.
-    digest = hashlib.sha256(_CLOCK_TIME.sub("", sentence).encode()).hexdigest()
+    digest = hashlib.sha256(_TIMESTAMP.sub("", sentence).encode()).hexdigest()
     look = load_look(connection, key)
     # A time in the future was written before the clock was set back, and says nothing.
     is_said = look.told_at is not None and look.told_at <= now < look.told_at + TOLD_EVERY

@@ -112,7 +112,7 @@ def read_server(place: ServerPlace, statement: Callable[[sa.Connection], T]) -> 
     """
     try:
         with _open_reading(place).connect() as connection:
-            # READ ONLY: the server itself refuses whatever would write.
+            # READ ONLY: the server itself refuses all that would write.
             sql.driver(connection).execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             check_server(connection)
             match find_version(connection):
@@ -195,8 +195,8 @@ def _connect(place: ServerPlace, patience: float) -> Any:
         keepalives_interval=5,
         keepalives_count=3,
         tcp_user_timeout=30_000,
-        # A commit is on the disk when it returns, whatever the role's defaults are. Times without a
-        # zone are UTC (`sql.encode_time`).
+        # A commit is on the disk when it returns, also if the role has other
+        # defaults. Times without a zone are UTC (`sql.encode_time`).
         options="-c synchronous_commit=on -c TimeZone=UTC -c standard_conforming_strings=on"
         f" -c lock_timeout={int(patience * 1000)}",
     )

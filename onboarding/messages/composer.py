@@ -95,7 +95,7 @@ class Composer:
         try:
             assembled = self._assemble(request)
         except RENDERING as error:
-            return Rejected(explain(error))
+            return Rejected(describe_refusal(error))
         # The last step before the message exists: nothing may change `body` behind it.
         if fault := self._find_fault(request, assembled):
             return Rejected(f"The message was stopped before it left: {fault}.")
@@ -189,7 +189,7 @@ class Composer:
         return ""
 
 
-def explain(problem: Exception) -> str:
+def describe_refusal(problem: Exception) -> str:
     """Say why a person's message can't be written; never the values, which may be secrets."""
     match problem:
         case UnrenderableValue():

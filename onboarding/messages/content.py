@@ -7,7 +7,7 @@ Checks nothing: `Composer.compose` does. Knows no digests: those are in `model.r
 
 import hashlib
 
-from onboarding.messages.composer import RENDERING, explain
+from onboarding.messages.composer import RENDERING, describe_refusal
 from onboarding.messages.context import SessionWords
 from onboarding.messages.headers import transport_address
 from onboarding.messages.mime import MessageParts
@@ -32,7 +32,7 @@ def render_content(
         recipient = transport_address(request.recipient)
         parts = templates.render_parts(request, recipient, words)
     except RENDERING as error:
-        return Rejected(explain(error))
+        return Rejected(describe_refusal(error))
     brand = templates.brand
     return MessageContent(
         kind=request.kind,

@@ -86,14 +86,14 @@ class Fragments:
                 self._encoded[piece] = self._checked[piece] = encode(piece)
                 continue
             parted = (_part_of_a_template if of_a_template else _at_seams)(piece, self._part)
-            # Whole at first: the check sees less only of what `_drop_neutral_middles` has cleared.
+            # Whole at first: the check sees less only where `_remove_neutral_middles` has cleared.
             self._encoded[piece] = self._checked[piece] = parted.encoded
             if parted.middle:
                 long.append((piece, parted.edges, parted.middle))
         if long:
-            self._drop_neutral_middles(long)
+            self._remove_neutral_middles(long)
 
-    def _drop_neutral_middles(self, long: Sequence[tuple[str, bytes, CheckedPiece]]) -> None:
+    def _remove_neutral_middles(self, long: Sequence[tuple[str, bytes, CheckedPiece]]) -> None:
         """Look through all middles together, since no word reaches across; else through each."""
         all_neutral = self._is_neutral([middle for _piece, _edges, middle in long])
         for piece, edges, middle in long:

@@ -27,7 +27,7 @@ from onboarding.messages.compiler.template import (
 from onboarding.messages.load import find_sample_fault, list_samples
 from onboarding.messages.logo import logo_of
 from onboarding.messages.settings import BrandSettings, Colours
-from onboarding.messages.template_names import KINDS, assert_complete, kind_without
+from onboarding.messages.template_names import KINDS, check_complete, kind_without
 from onboarding.messages.templates import TemplateSet, make_template_set
 from onboarding.model.entries import Entry
 
@@ -165,7 +165,7 @@ def _check_set(
     present = [name for name in scheduled if not kind_without(frozenset(names), (name,))]
     wanted = (*KINDS, *present)
     try:
-        assert_complete(frozenset(names), folders, wanted)
+        check_complete(frozenset(names), folders, wanted)
         logo = logo_of(brand)
         # a kind that has no template but one that can't be compiled was reported already
         if not kind_without(frozenset(templates), wanted):
@@ -190,7 +190,7 @@ def _check_samples(template_set: TemplateSet) -> Iterator[LintWarning]:
 def _check_entries(
     templates: Mapping[str, Template], entries: Sequence[Entry]
 ) -> Iterator[LintWarning]:
-    """Report entries before the session's end whose message shows no join link."""
+    """Report entries before the session's end if their message shows no join link."""
     for entry in entries:
         used = [
             template

@@ -23,7 +23,7 @@ from onboarding.messages.mime import FixedFields
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.sandbox.limits import MOST_SECONDS_FOR_SAMPLES, Budget, LimitExceeded
 from onboarding.messages.settings import BrandSettings
-from onboarding.messages.template_names import KINDS, SCHEDULED, assert_complete
+from onboarding.messages.template_names import KINDS, SCHEDULED, check_complete
 from onboarding.messages.templates import TemplateSet, make_brand_context, make_template_set
 from onboarding.model.deliveries import Rejected
 
@@ -67,7 +67,7 @@ def _compile_wanted(
 ) -> Mapping[str, Template]:
     environments = Environments.over(folders, make_brand_context(brand, logo))
     found = list_template_names(folders, (*wanted, CALENDAR))
-    assert_complete(frozenset(found), folders, wanted)
+    check_complete(frozenset(found), folders, wanted)
     return {name: compile_template(name, folders, environments, brand.language) for name in found}
 
 

@@ -185,7 +185,7 @@ def build_message(
     for file in files:
         main, _, subtype = file.media_type.partition("/")
         message.add_attachment(file.content, main, subtype, filename=file.name)
-    _tidy(message)
+    _name_boundaries(message)
     return message
 
 
@@ -214,7 +214,7 @@ IN_BOUNDARIES = "=_"
 """In every boundary, and in no quoted-printable (RFC 2045 6.7): no content holds a boundary."""
 
 
-def _tidy(message: EmailMessage) -> None:
+def _name_boundaries(message: EmailMessage) -> None:
     """Name the boundaries, and keep MIME-Version for the message itself."""
     for part in message.walk():
         if part is not message:

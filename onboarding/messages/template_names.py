@@ -42,7 +42,7 @@ def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
     )
 
 
-def assert_complete(
+def check_complete(
     names: AbstractSet[str], folders: Folders, wanted: Sequence[str] = (*KINDS, *SCHEDULED)
 ) -> None:
     """Raise `ConfigurationError` where a role has no template: no run may end halfway."""

@@ -123,7 +123,7 @@ class TemplateSet:
         """Choose the template for a person's role and language, the most special that fits."""
         if template := self._find_template(kind, request):
             return template
-        raise LookupError(kind)  # `assert_complete` has looked for one of every kind
+        raise LookupError(kind)  # `check_complete` has looked for one of every kind
 
     def _find_template(self, kind: str, request: MessageRequest) -> Template | None:
         language = request.invitee.language or request.session.locale

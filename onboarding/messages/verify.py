@@ -114,7 +114,7 @@ def _check_structure(leaves: Sequence[mime_parser.BodyPart], request: MessageReq
     if types != [*PARTS, CALENDAR_FILE_TYPE]:
         return "it doesn't have one text, one HTML and one calendar part, and that as a file"
     entry, file = known[-2:]
-    # In the same bytes, so that whatever is true of the one is true of the other.
+    # In the same bytes, so that all that is true of the one is true of the other.
     same = (entry.encoding, entry.body) == (file.encoding, file.body)
     return "" if same else "its calendar part and the calendar file differ"
 
@@ -201,7 +201,7 @@ def _check_content(
     allowed = configured | _own_addresses(request, recipient)
     # A line break between them, so no word reaches from one text into the next.
     if find_foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
-        return _say_where(texts, own, guarded, allowed)
+        return _describe_where(texts, own, guarded, allowed)
     odd = has_odd_scheme(contents["HTML"])
     return "its HTML part holds a link that mail may not hold" if odd else ""
 
@@ -246,7 +246,7 @@ def _header_text(fields: mime_parser.Fields, leaves: Sequence[mime_parser.BodyPa
     return "\n".join(headers).encode()
 
 
-def _say_where(
+def _describe_where(
     texts: Mapping[str, bytes], own: bytes, guarded: ProtectedValues, allowed: frozenset[str]
 ) -> str:
     """Say which of the texts holds what it may not; in none of them where only all together do."""

@@ -49,8 +49,10 @@ class PersonAnswer:
     sequence: int
 
 
-def judge_answer(answer: Answer, attendee: str, senders: tuple[str, ...], invited: str) -> Answer:
-    """Judge an answer about the entry of the person with the address `invited`.
+def classify_answer(
+    answer: Answer, attendee: str, senders: tuple[str, ...], invited: str
+) -> Answer:
+    """Classify an answer about the entry of the person with the address `invited`.
 
     Another attendee means that the invitation was passed on; that answers nothing for the person
     themselves.

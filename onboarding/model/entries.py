@@ -1,7 +1,7 @@
 """Messages on a schedule: the entries of a webinar, when each is due for a reader, and what is odd.
 
-An entry says which template goes to whom at what time before or after the session. It moves with
-the session, and a clock time is the reader's own. Pure: `config.schedule` reads the settings,
+An entry says which template goes to which people at what time before or after the session. It moves
+with the session, and a clock time is the reader's own. Pure: `config.schedule` reads the settings,
 `plan` decides what a run sends.
 """
 
@@ -115,7 +115,7 @@ def parse_clock(written: str) -> time:
 
 
 class Audience(StrEnum):
-    """To whom an entry goes, beside a list of roles.
+    """The people that an entry goes to, beside a list of roles.
 
     Of a person whose attendance is unknown we can say neither that they have joined nor that they
     are missing, so they get neither.

@@ -161,7 +161,7 @@ def _split_into_blocks(text: str) -> tuple[list[str], list[str]]:
     """Cut a text into blocks, as written and by its letters. Cached: most replies are the same."""
     if len(text) < SHORT:
         return [], []
-    return _split_blocks(text), _split_blocks(_squeeze_text(text))
+    return _split_blocks(text), _split_blocks(_clean_text(text))
 
 
 def _split_blocks(text: str) -> list[str]:
@@ -184,10 +184,10 @@ def _encode_values(values: tuple[str, ...]) -> Iterator[str]:
 @lru_cache(maxsize=64)
 def _link_tail(link: str) -> str:
     """Squeeze what follows a link's host. Cached, because a message gets four replies."""
-    return _squeeze_text(unquote(_SCHEME_AND_HOST.sub("", link)))
+    return _clean_text(unquote(_SCHEME_AND_HOST.sub("", link)))
 
 
-def _squeeze_text(text: str) -> str:
+def _clean_text(text: str) -> str:
     """Squeeze without positions, in a fifth of the time."""
     return _NO_LETTERS.sub("", text.lower())
 

@@ -137,7 +137,7 @@ def _find_log_in_alerts(config: Config, now: datetime) -> Iterator[Alert]:
 
 async def store_alert_events(services: Services, events: Sequence[Alert]) -> None:
     """Store what has happened, so that it is told even if this process ends before."""
-    for channel in _choose_channels(services.config):
+    for channel in _select_channels(services.config):
         await services.ledger.run(alerts.store_events, channel, events, services.clock.now())
 
 
@@ -149,13 +149,13 @@ async def send_alerts(
     A webhook has `webhook_timeout` seconds to answer. Raises Interrupted after a signal.
     """
     said = []
-    for channel, send in _choose_channels(services.config, webhook_timeout).items():
+    for channel, send in _select_channels(services.config, webhook_timeout).items():
         if sentence := await _send_to(services, channel, send, found):
             said.append(sentence)
     return said
 
 
-def _choose_channels(
+def _select_channels(
     config: Config, webhook_timeout: float = WEBHOOK_TIMEOUT
 ) -> Mapping[str, Send]:
     settings = config.alerts

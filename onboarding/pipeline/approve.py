@@ -64,7 +64,7 @@ async def find_page(services: Services, target: Target, digest: str) -> StoredRe
     # Looked for among all webinars of the account: a digest of another one is refused with its
     # name.
     found = await services.ledger.run(reviews.find_reviews, account, digits)
-    review = _choose_review(found, target, digits)
+    review = _select_review(found, target, digits)
     # By what the ledger saw last: an approval makes no call to RingCentral.
     if has_ended(review.status, review.end, services.clock.now()):
         raise ConfigurationError(
@@ -84,7 +84,7 @@ def _parse_digest(text: str) -> str:
     return digits
 
 
-def _choose_review(found: Sequence[StoredReview], target: Target, digits: str) -> StoredReview:
+def _select_review(found: Sequence[StoredReview], target: Target, digits: str) -> StoredReview:
     """Choose the one page of this webinar."""
     ours = [review for review in found if _is_of(review, target)]
     if not ours:

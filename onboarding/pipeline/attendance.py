@@ -1,6 +1,6 @@
 """Looks who of the panel has joined: one call a run, from the arrival time on, once it has begun.
 
-Whatever RingCentral answers, the run goes on: without a certain answer a person's attendance is
+The run goes on with any answer of RingCentral's: without a certain answer a person's attendance is
 unknown, and unknown people get neither the entry for those who joined nor that for the missing.
 """
 
@@ -65,7 +65,7 @@ async def _ask_who_joined(
         participants = await services.ringcentral.participants(snapshot.session.key)
     # An interruption goes on: it ends the run. All else is about this call alone.
     except (Refused, TryLater, ConfigurationError) as error:
-        return _make_unknown(records, last, _explain_failure(error))
+        return _make_unknown(records, last, _describe_error(error))
     if not any(participant.original_role for participant in participants):
         return _make_unknown(records, last, NO_HISTORY)
     return _make_known(snapshot, participants, records)
@@ -90,7 +90,7 @@ def _make_unknown(
     )
 
 
-def _explain_failure(error: OnboardingError) -> str:
+def _describe_error(error: OnboardingError) -> str:
     match error:
         case NotPermitted():
             return NEITHER_HOST_NOR_COHOST

@@ -30,7 +30,13 @@ from onboarding.ledger.bounces import BounceTokens, ReportedDelivery
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
 from onboarding.model.alerts import is_alert_id
-from onboarding.model.answers import STANDING_ANSWERS, Answer, PersonAnswer, judge_answer, replaces
+from onboarding.model.answers import (
+    STANDING_ANSWERS,
+    Answer,
+    PersonAnswer,
+    classify_answer,
+    replaces,
+)
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.sessions import SessionKey
@@ -46,7 +52,7 @@ CAME_BACK = "returned"
 
 @dataclass(frozen=True, slots=True)
 class InboxNews:
-    """What a person should know once: of which session, about whom, and what came back.
+    """What a person should know once: of which session, about which person, and what came back.
 
     `what` is the state `bounced`, or an answer; `detail` is in words, fit to be shown.
     """
@@ -141,7 +147,7 @@ async def note_fault(services: Services, fault: str) -> bool:
 
 
 def name_mailbox(settings: RepliesSettings) -> str:
-    """Name a mailbox for its position: another account or folder begins anew."""
+    """Name a mailbox for its position: another account or folder begins from the start."""
     if path := settings.maildir or settings.mbox:
         return str(path)
     return f"imap://{settings.username}@{settings.host_and_port}/{settings.folder}"
@@ -300,7 +306,7 @@ def _record_answer(
     if entry is None:
         return _UNMATCHED
     delivery = entry.record.delivery
-    judged = judge_answer(said.answer, said.attendee, said.senders, delivery.email)
+    judged = classify_answer(said.answer, said.attendee, said.senders, delivery.email)
     # Of another person each is told once, however often they answer.
     own = said.attendee if judged is Answer.FORWARDED else identity
     digest = _make_digest(own, judged, said.uid)

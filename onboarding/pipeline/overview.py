@@ -118,7 +118,7 @@ def read_overview(
     """
     load = partial(_load_overview, config=config, targets=targets, query=query, now=now)
     found = read_ledger(find_place(config.ledger), load, progress)
-    return found or _choose_page([WebinarLine(target) for target in targets], query)
+    return found or _select_page([WebinarLine(target) for target in targets], query)
 
 
 def _load_overview(
@@ -129,7 +129,7 @@ def _load_overview(
     now: datetime,
 ) -> Overview:
     lines = _load_lines(connection, config, targets, now)
-    chosen = _choose_page(lines, query)
+    chosen = _select_page(lines, query)
     numbers = [line.seen.id for line in chosen.lines if line.seen]
     panels = overview.count_panels(connection, numbers)
     return replace(chosen, lines=[_add_panel(line, panels) for line in chosen.lines])
@@ -249,7 +249,7 @@ def _add_panel(line: WebinarLine, panels: Mapping[int, Panel]) -> WebinarLine:
     return replace(line, panel=panel) if panel else line
 
 
-def _choose_page(lines: Iterable[WebinarLine], query: OverviewQuery) -> Overview:
+def _select_page(lines: Iterable[WebinarLine], query: OverviewQuery) -> Overview:
     """Choose what is shown of all webinars: those that fit the words, in order, one page."""
     matching = [line for line in lines if _matches(line, query.words)]
     shown = {show: [line for line in matching if _is_shown(line, show)] for show in Show}

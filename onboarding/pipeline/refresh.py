@@ -287,10 +287,10 @@ async def _fetch_webinar(services: Services, target: Target) -> Webinar:
 async def fetch_session(services: Services, target: Target) -> Session:
     """Ask RingCentral for a webinar's session alone. Raises NotThere where it is gone."""
     webinar, _ = await _find_webinar(services, target)
-    return await _choose_session(services, target, webinar)
+    return await _select_session(services, target, webinar)
 
 
-async def _choose_session(services: Services, target: Target, webinar: Webinar) -> Session:
+async def _select_session(services: Services, target: Target, webinar: Webinar) -> Session:
     """Find the session: the configured one, else the last run's until it is over.
 
     Else it is what RingCentral's client chooses.
@@ -335,7 +335,7 @@ async def _build_state(
     if listed:
         session = _complete(listed, webinar)
     else:
-        session = await _choose_session(services, target, webinar)
+        session = await _select_session(services, target, webinar)
     # Always the whole list and never from the ledger: only RingCentral knows who is registered, and
     # the join links are nowhere else.
     invitees = await services.ringcentral.invitees(session.key)

@@ -68,7 +68,7 @@ async def make_round_trip(trial: TrialMessage, patience: Patience) -> RoundTrip:
         outcome = await send_trial(config, message)
         if not isinstance(outcome, Sent):
             return RoundTrip(outcome)
-        results = await _await_message(mailbox, end, message, mark, patience)
+        results = await _wait_for_message(mailbox, end, message, mark, patience)
     finally:
         await asyncio.to_thread(mailbox.close)
     return RoundTrip(outcome, results)
@@ -80,7 +80,7 @@ def _add_mark(config: Config, mark: str) -> Config:
     return config.model_copy(update={"smtp": config.smtp.model_copy(update={"headers": headers})})
 
 
-async def _await_message(
+async def _wait_for_message(
     mailbox: MailSource, end: Position, message: Message, mark: str, patience: Patience
 ) -> Sequence[CheckResult]:
     """Look into the mailbox until the message is there, and compare; nothing if it never is."""

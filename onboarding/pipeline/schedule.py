@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 async def note_entries(services: "Services", state: "RunState") -> "RunState":
     """Record which entries of the schedule a run has seen, and with which start of the session.
 
-    An entry goes only to people for whom it falls due after that.
+    An entry goes only to people that it falls due for after that.
     """
     snapshot = state.snapshot
     ids = [entry.id for entry in snapshot.schedule.entries]

@@ -4,7 +4,7 @@ The order is the promise. Everything up to the server's 354 may be done again; `
 committed before the body leaves. The outcome is submitted to the ledger before the connection is
 free again; no later message becomes `sending` on that connection before the outcome is written.
 What a reply means is decided by `smtp.replies`; what follows from it for the message by
-`model.deliveries.settle`, and for the connection by `choose_action`.
+`model.deliveries.settle`, and for the connection by `select_action`.
 """
 
 import asyncio
@@ -261,10 +261,10 @@ def _action_after(run: DeliveryRun, delivery: Delivery, error: OnboardingError) 
     if not isinstance(error, ConnectionRefusal):
         return RefusalAction.STOP_RUN  # it is not about one connection, so it is about all
     again = delivery.id in run.met_refusal
-    return choose_action(error, again=again, last=run.services.pool.last, in_a_row=run.refusals)
+    return select_action(error, again=again, last=run.services.pool.last, in_a_row=run.refusals)
 
 
-def choose_action(
+def select_action(
     refusal: ConnectionRefusal, *, again: bool, last: bool, in_a_row: int
 ) -> RefusalAction:
     """Decide what follows from the refusal of a connection.

@@ -27,7 +27,7 @@ class Target:
     Without `session_id` it is the webinar's only session. `invitees` is None if no roster is named.
     `approval` is what the webinar asks for before anything is done. `schedule` are its messages on
     a schedule. `remove_at_most` is how many people `run --all` may remove; 0: it removes none.
-    `company` is whose it is.
+    `company` is the one that it belongs to.
     """
 
     name: str
@@ -92,7 +92,7 @@ def find_webinar(config: Config, name: str, invitees: Path | None = None) -> tup
 
 
 def _find_company(config: Config, webinar_id: str) -> Company:
-    """Find whose a webinar is that is named by its ids; the plain sections' if it is no one's."""
+    """Find the company of a webinar named by its ids; the plain sections' if it is no one's."""
     found = [entry.company for entry in config.webinars.values() if entry.webinar == webinar_id]
     if not found:
         config.check_plain("A webinar that config.toml does not name")

@@ -177,7 +177,7 @@ async def find_work(this: SharedPass, webinar: Known) -> Work | NoWork:
         return NoWork(look.exit_code or EXIT_DONE)
     # Only now: reading the rows of fifty rosters takes longer than all the rest.
     roster = parse_settled_roster(file, target)
-    options = _choose_options(this, target, look, file, roster)
+    options = _select_options(this, target, look, file, roster)
     # Who has left the roster is to be looked at again once it has stayed as it is for a run.
     is_open = bool(target.remove_at_most) and not options.remove
     return Work(Prior(file, roster, found, "" if is_open else inputs), options)
@@ -253,7 +253,7 @@ def _has_budget(this: SharedPass, reason: ListReason) -> bool:
     return this.regular_left >= 0
 
 
-def _choose_options(
+def _select_options(
     this: SharedPass, target: Target, look: Look, file: RosterFile, roster: Roster
 ) -> Options:
     """Choose whether people who have left the roster may be removed without a person's word.

@@ -37,7 +37,7 @@ def describe_work(plan: Plan, to: str = "") -> str:
 
 
 def work_digest(plan: Plan, session: Session) -> str:
-    """Compute the SHA-256 of what a plan does, to whom, in which session and when; 64 hex digits.
+    """Compute the SHA-256 of what a plan does, with its people, session and time; 64 hex digits.
 
     Reasons, remarks and the time of the plan are no part of it: they may differ while the work is
     the same.

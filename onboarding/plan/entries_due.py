@@ -259,7 +259,7 @@ def _find_fate(due: DueEntry, reader: Reader, timetable: Timetable) -> _Fate:
 
 
 def _find_fate_by_time(due: DueEntry, timetable: Timetable) -> _Fate:
-    """Decide what becomes of an entry whose time has come."""
+    """Decide what becomes of an entry when its time has come."""
     if due.entry.is_after_end:
         return _Fate.DUE if timetable.now < due.expires_at else _Fate.LATE
     if timetable.is_over:

@@ -101,7 +101,7 @@ def _find_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> P
         return item
     match item.action:
         case Action.NONE:
-            return _note_cancelled(item, snapshot)
+            return _add_cancelled(item, snapshot)
         case Action.REMOVE:
             return plan_cancellation(item, snapshot)
         # From here on a message is only due before the end. A kind for the time after the session
@@ -137,7 +137,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     if last and last.state in MAY_HAVE_ARRIVED:
         return _wait_for_last(item, last)
     if box.facts is None:
-        cancelled = _note_cancelled(item, snapshot)
+        cancelled = _add_cancelled(item, snapshot)
         never_mailed = replace(item, mail_reason=_NEVER_MAILED, skip=SkipCode.NEVER_MAILED)
         return cancelled if cancelled.mail_reason else never_mailed
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
@@ -165,7 +165,7 @@ def _keep_last(item: PlanItem, last: Delivery, snapshot: Snapshot, *, held: str 
     return replace(item, mail_reason=f"{held}{_WHY_HELD[last.state]}", skip=SkipCode.HELD)
 
 
-def _note_cancelled(item: PlanItem, snapshot: Snapshot) -> PlanItem:
+def _add_cancelled(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     """Say that a queued message will not leave: `pipeline.send` cancels it for such a person."""
     last = snapshot.mailbox(item.invitee.key).last
     queued = last is not None and last.state is State.QUEUED and not clears_facts(last.kind)

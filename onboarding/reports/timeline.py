@@ -81,7 +81,7 @@ def build_timeline(webinar: WebinarReport, made_at: datetime) -> Timeline | None
             TimelineMark(span.place(made_at), f"this report: {_say(made_at, webinar)}"),
             TimelineMark(span.place(webinar.start), f"start: {_say(webinar.start, webinar)}"),
         ),
-        summary=_summarise(webinar),
+        summary=_describe_span(webinar),
     )
 
 
@@ -153,7 +153,7 @@ def _say(moment: datetime, webinar: WebinarReport) -> str:
     return f"{local} {zone_abbreviation(moment, webinar.time_zone)}"
 
 
-def _summarise(webinar: WebinarReport) -> str:
+def _describe_span(webinar: WebinarReport) -> str:
     moments = sorted(message.at for message in webinar.messages)
     first, last = _say(moments[0], webinar), _say(moments[-1], webinar)
     span = f"on {first}" if first == last else f"from {first} to {last}"

@@ -202,7 +202,7 @@ def apply_lookup(state: BatchState, found: InviteeList) -> BatchState:
     records = found.registrations
     left = list_items(select_missing(build_change(state.unanswered), records, found.untouched))
     missing = [part for part in left if _needs_report(part, records)]
-    lacking = [build_problem(part, _explain_absence(part, found)) for part in missing]
+    lacking = [build_problem(part, _describe_absence(part, found)) for part in missing]
     present = tuple(part for part in state.unanswered if part not in missing)
     problems = (*state.problems, *lacking, *_find_linkless(present, records))
     # One look is enough: what the list lacks, too, is reported, and costs no further scarce call.
@@ -242,7 +242,7 @@ def _report_unsent(
 ) -> tuple[Problem, ...]:
     """Report what is wrong with people who are not sent again."""
     return (
-        *(build_problem(part, _explain_absence(part, found)) for part in unclear),
+        *(build_problem(part, _describe_absence(part, found)) for part in unclear),
         *_find_linkless(present, found.registrations),
         *_find_vanished(present, found),
     )
@@ -325,7 +325,7 @@ def _needs_report(part: BatchItem, records: tuple[Registration, ...]) -> bool:
     return not isinstance(part, Update) or bool(_find_disagreements(part, records))
 
 
-def _explain_absence(part: BatchItem, found: InviteeList) -> str:
+def _describe_absence(part: BatchItem, found: InviteeList) -> str:
     """Say why a person's part isn't done although RingCentral refused nothing."""
     return _find_fault(part, found) or _NOT_DONE
 

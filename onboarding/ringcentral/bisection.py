@@ -140,7 +140,7 @@ def _exclude(
     """
     echoes = _find_echoes(people, refusal, uncertain)
     problems = [
-        build_problem(part, _ECHO if part in echoes else _explain_refusal(part, refusal))
+        build_problem(part, _ECHO if part in echoes else _describe_refusal(part, refusal))
         for part in people
         if part in state.waiting
     ]
@@ -164,7 +164,7 @@ def _find_echoes(
     return tuple(part for part in people if part in uncertain)
 
 
-def _explain_refusal(part: BatchItem, refusal: ApiError) -> str:
+def _describe_refusal(part: BatchItem, refusal: ApiError) -> str:
     if not isinstance(part, Registration):
         return f"RingCentral refuses this person ({refusal.words})."
     if refusal.status == FORBIDDEN:

@@ -35,13 +35,13 @@ from onboarding.ringcentral import batch, bisection, requests
 from onboarding.ringcentral.batch import build_change
 from onboarding.ringcentral.errors import (
     ApiError,
-    assert_from_ringcentral,
+    check_from_ringcentral,
     parse_error,
     request_error,
 )
 from onboarding.ringcentral.fields import Page, parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.login import Login
-from onboarding.ringcentral.only_session import choose_entry
+from onboarding.ringcentral.only_session import select_entry
 from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.requests import ApiRequest
 from onboarding.ringcentral.schemas.directory import DirectoryPage, parse_colleagues
@@ -279,7 +279,7 @@ class RingCentral:
         # Only now: the company's list costs a call, and needs a user permission of its own.
         if not (found or odd):
             found, odd = await self._list_sessions_of(webinar, company=True)
-        return choose_entry(webinar, found, odd).to_session(self._server, webinar)
+        return select_entry(webinar, found, odd).to_session(self._server, webinar)
 
     async def _list_sessions_of(
         self, webinar: Webinar, *, company: bool
@@ -348,7 +348,7 @@ class RingCentral:
             outcome = await send(self._build_request(call, token), call.group)
         if isinstance(outcome, httpx.Response):
             # Here, so that no caller takes a proxy's page for RingCentral's word.
-            assert_from_ringcentral(outcome)
+            check_from_ringcentral(outcome)
         return outcome
 
     def _build_request(self, call: ApiRequest, token: SecretStr) -> httpx.Request:

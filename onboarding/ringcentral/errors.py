@@ -129,7 +129,7 @@ class NotThere(ConfigurationError):
 
 
 class NotPermitted(Refused):
-    """RingCentral's user may not make this call, whatever it is about."""
+    """RingCentral's user may not make this call, for any webinar."""
 
 
 def request_error(call: ApiRequest, refusal: ApiError) -> OnboardingError:
@@ -171,12 +171,12 @@ def login_error(refusal: ApiError) -> Refused:
     The vendor's sentence is left out, because it may quote the request.
     """
     return Refused(
-        f"RingCentral refuses the log-in ({_explain_login(refusal)}).",
+        f"RingCentral refuses the log-in ({_describe_login(refusal)}).",
         hint=_LOGIN_HINTS.get(refusal.oauth, _LOGIN_HINT),
     )
 
 
-def _explain_login(refusal: ApiError) -> str:
+def _describe_login(refusal: ApiError) -> str:
     reason = ", ".join(sorted(refusal.codes)) or refusal.oauth
     if reason not in {"", NO_CODE}:
         return reason
@@ -214,9 +214,7 @@ PROXY_LOGIN, NETWORK_LOGIN = 407, 511
 """RFC 9110 15.5.8, RFC 6585 6."""
 
 
-def assert_from_ringcentral(
-    answer: httpx.Response, environ: Mapping[str, str] = os.environ
-) -> None:
+def check_from_ringcentral(answer: httpx.Response, environ: Mapping[str, str] = os.environ) -> None:
     """Raise `Refused` for an answer that something else has given in RingCentral's place.
 
     `environ` names the proxy, where there is one.

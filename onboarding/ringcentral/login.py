@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from onboarding.errors import ConfigurationError
 from onboarding.model.known_secrets import Secrets
-from onboarding.ringcentral.errors import assert_from_ringcentral, login_error, parse_error
+from onboarding.ringcentral.errors import check_from_ringcentral, login_error, parse_error
 from onboarding.ringcentral.fields import ApiRecord, LooseText, lenient, parse_answer
 from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.settings import RingCentralSettings
@@ -80,7 +80,7 @@ class Login:
     async def _log_in(self) -> Token:
         # A log-in may be repeated: each one gives a token of its own, and changes nothing else.
         answer = await self._transport.send_idempotent(self._build_login_request(), CallGroup.AUTH)
-        assert_from_ringcentral(answer)
+        check_from_ringcentral(answer)
         if not answer.is_success:
             raise login_error(parse_error(answer, self.secrets))
         given = parse_answer(TokenAnswer, answer.content, "a log-in")

@@ -11,7 +11,7 @@ from onboarding.ringcentral.schemas.sessions import SessionEntry
 E = TypeVar("E", SessionEntry, OddSession)
 
 
-def choose_entry(
+def select_entry(
     webinar: Webinar, found: Sequence[SessionEntry], odd: Sequence[OddSession]
 ) -> SessionEntry:
     """Choose a webinar's only session; a session that is over counts only if no other is left.

@@ -104,7 +104,7 @@ class SimulatedAccount:
         draft = self._start_draft(webinar_id, session_id, now)
         # With `REFUSE_ALL` this raises, and the draft is dropped: nothing was applied.
         applied = apply_change(draft, request, self.rules)
-        self._save_draft(webinar_id, session_id, draft)
+        self._store_draft(webinar_id, session_id, draft)
         # Raised after the draft is saved: this PATCH is refused, and still changes something.
         if applied.refusals and self.rules.bad_invitee is BadInvitee.APPLY_OTHERS_AND_REFUSE:
             raise applied.refusals[0]
@@ -118,17 +118,17 @@ class SimulatedAccount:
         self.find_record(webinar_id, session_id, invitee_id)
         draft = self._start_draft(webinar_id, session_id, now)
         record = draft.update(invitee_id, request)
-        self._save_draft(webinar_id, session_id, draft)
+        self._store_draft(webinar_id, session_id, draft)
         return record
 
-    def delete_invitee(
+    def remove_invitee(
         self, webinar_id: str, session_id: str, invitee_id: str, now: datetime
     ) -> None:
         """Delete one invitee."""
         self.find_record(webinar_id, session_id, invitee_id)
         draft = self._start_draft(webinar_id, session_id, now)
         draft.delete(invitee_id)
-        self._save_draft(webinar_id, session_id, draft)
+        self._store_draft(webinar_id, session_id, draft)
 
     def move_session(self, webinar_id: str, session_id: str, by: timedelta) -> None:
         """Move a session's start."""
@@ -147,7 +147,7 @@ class SimulatedAccount:
         """Mail all who were added silently, as a click on *Send now* does; there is no way back."""
         draft = self._start_draft(webinar_id, session_id, now)
         draft.send_now()
-        self._save_draft(webinar_id, session_id, draft)
+        self._store_draft(webinar_id, session_id, draft)
 
     def join(
         self,
@@ -225,7 +225,7 @@ class SimulatedAccount:
         )
         return Draft(self.invitees[webinar_id, session_id], context)
 
-    def _save_draft(self, webinar_id: str, session_id: str, draft: Draft) -> None:
+    def _store_draft(self, webinar_id: str, session_id: str, draft: Draft) -> None:
         key = webinar_id, session_id
         # Kept, because a list may lag behind the changes.
         if draft.records != self.invitees[key]:

@@ -183,7 +183,7 @@ def answer_update(call: Call) -> ApiAnswer:
 
 def answer_delete(call: Call) -> ApiAnswer:
     """`DELETE .../invitees/{id}`."""
-    call.account.delete_invitee(*call.session_key, call.path["invitee"], call.now)
+    call.account.remove_invitee(*call.session_key, call.path["invitee"], call.now)
     return ApiAnswer(204)
 
 

@@ -230,7 +230,7 @@ def _change_object(part: Json, fault: InjectedFault) -> Json:
         case FaultKind.EXTRA_FIELDS:
             return {**part, "notYetAnnounced": UNKNOWN_VALUE}
         case FaultKind.MISSING_FIELD:
-            return _drop_field(part, fault.value)
+            return _remove_field(part, fault.value)
         case FaultKind.CHANGED_FIELD if fault.value in part:
             return {**part, fault.value: UNKNOWN_VALUE}
         case _:
@@ -264,12 +264,12 @@ def _map_objects(part: Any, change: Callable[[Json], Json]) -> Any:
             return part
 
 
-def _drop_field(part: Json, name: str) -> Json:
+def _remove_field(part: Json, name: str) -> Json:
     return {key: value for key, value in part.items() if key != name}
 
 
 _PERSON_CHANGES: Mapping[FaultKind, Callable[[Json], list[Json]]] = {
-    FaultKind.MISSING_JOIN_URI: lambda person: [_drop_field(person, "joinUri")],
+    FaultKind.MISSING_JOIN_URI: lambda person: [_remove_field(person, "joinUri")],
     FaultKind.BROKEN_JOIN_URI: lambda person: [{**person, "joinUri": BROKEN_LINK}],
     FaultKind.UNKNOWN_ROLE: lambda person: [{**person, "role": UNKNOWN_ROLE}],
     FaultKind.MISSING_PERSON: lambda _person: [],

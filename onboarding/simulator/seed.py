@@ -91,14 +91,14 @@ def _find_entry(person: Invitee, directory: Iterable[ColleagueState]) -> Colleag
 
 
 def _is_entry_of(entry: ColleagueState, person: Invitee) -> bool:
-    ids = _choose_ids(person)
+    ids = _select_ids(person)
     if (entry.account_id, entry.user_id) == (ids.account_id, ids.user_id):
         return True
     return address_key(entry.email) == person.key
 
 
 def _build_entry(person: Invitee) -> ColleagueState:
-    ids = _choose_ids(person)
+    ids = _select_ids(person)
     return ColleagueState(
         user_id=ids.user_id,
         account_id=ids.account_id,
@@ -109,7 +109,7 @@ def _build_entry(person: Invitee) -> ColleagueState:
     )
 
 
-def _choose_ids(person: Invitee) -> LinkedUser:
+def _select_ids(person: Invitee) -> LinkedUser:
     """Choose the ids that the roster gives, or made-up ones that stay the same."""
     if person.linked_user:
         return person.linked_user
@@ -121,12 +121,12 @@ def _choose_ids(person: Invitee) -> LinkedUser:
 def _build_webinar(seed: WebinarSeed, host: ColleagueState, now: datetime) -> WebinarState:
     # Cut, because an id has 20 characters at most.
     session_id = seed.session_id or f"{seed.webinar_id[:18]}01"
-    session = SessionState(id=session_id, start=_choose_start(now))
+    session = SessionState(id=session_id, start=_select_start(now))
     title = seed.title or f"Webinar {seed.webinar_id}"
     return WebinarState(id=seed.webinar_id, host=host.user_id, title=title, sessions=(session,))
 
 
-def _choose_start(now: datetime) -> datetime:
+def _select_start(now: datetime) -> datetime:
     """Choose a Thursday two to three weeks ahead."""
     # It changes once a week only, so that a rehearsal can last some days.
     earliest = (now.astimezone(UTC) + NOTICE).date()

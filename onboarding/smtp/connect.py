@@ -23,7 +23,7 @@ from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, 
 from onboarding.files.read import check_file
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
-from onboarding.smtp.host_names import choose_ehlo_name, find_machine_name
+from onboarding.smtp.host_names import find_machine_name, select_ehlo_name
 from onboarding.smtp.oauth import select_token_source
 from onboarding.smtp.phases import ConnectionRefusal, Phase, timeout_for
 from onboarding.smtp.protocol import Capabilities, ConnectionLost, WireProtocol
@@ -160,15 +160,15 @@ class Connector:
         )
         with self._translate_errors(Phase.GREETING):
             await smtp.connect()
-        self._ehlo_name = self._ehlo_name or await self._choose_ehlo_name(smtp)
+        self._ehlo_name = self._ehlo_name or await self._select_ehlo_name(smtp)
         smtp.local_hostname = self._ehlo_name
         return smtp
 
-    async def _choose_ehlo_name(self, smtp: aiosmtplib.SMTP) -> str:
+    async def _select_ehlo_name(self, smtp: aiosmtplib.SMTP) -> str:
         """Find the name for EHLO, once for all connections."""
         socket_name = smtp.get_transport_info("sockname")
         address = str(socket_name[0]) if isinstance(socket_name, tuple) else ""
-        return choose_ehlo_name(await asyncio.to_thread(self._machine), address)
+        return select_ehlo_name(await asyncio.to_thread(self._machine), address)
 
     async def encrypt(self, smtp: aiosmtplib.SMTP) -> None:
         """Ask what the server offers (EHLO), and encrypt where the settings want STARTTLS."""

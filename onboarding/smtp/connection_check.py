@@ -68,7 +68,7 @@ async def _take_steps(
         line = connector.take_over(smtp)
         undo.push_async_callback(line.close, cleanup_timeout(settings.timeout))
         announced = settings.make_envelope_sender() or sender
-        await _announce_sender(line, announced, settings)
+        await _describe_sender(line, announced, settings)
         yield f"{announced} may send"
 
 
@@ -80,7 +80,7 @@ def _describe_encryption(smtp: aiosmtplib.SMTP, settings: SmtpSettings) -> str:
     return "none, on this very machine"
 
 
-async def _announce_sender(line: WireProtocol, sender: str, settings: SmtpSettings) -> None:
+async def _describe_sender(line: WireProtocol, sender: str, settings: SmtpSettings) -> None:
     """Have the server accept the sender, and forget it again. Raises `Refused` or `TryLater`."""
     wait = timeout_for(Phase.MAIL, settings.timeout)
     try:

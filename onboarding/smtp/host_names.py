@@ -82,7 +82,7 @@ def find_machine_name() -> str:
         return ""
 
 
-def choose_ehlo_name(machine: str, own_address: str) -> str:
+def select_ehlo_name(machine: str, own_address: str) -> str:
     """Choose the name for EHLO: the machine's, or else the IP address of our end.
 
     RFC 5321 4.1.1.1 wants a domain name, or an address literal where there is none.

@@ -143,7 +143,7 @@ def _check_field(name: str, value: str) -> None:
         )
 
 
-def choose_auth(filled: Mapping[str, Any]) -> str:
+def select_auth(filled: Mapping[str, Any]) -> str:
     """Choose the kind of log-in by the credentials that are given."""
     if any(filled.get(source) for source in TOKEN_SOURCES):
         return "xoauth2"
@@ -328,7 +328,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         filled = {**preset, **given}
         # A wrong `security` gets a port too: only it is reported then, and no missing port besides.
         filled.setdefault("port", PORTS.get(str(filled.get("security")), PORTS["starttls"]))
-        filled.setdefault("auth", choose_auth(filled))
+        filled.setdefault("auth", select_auth(filled))
         return filled
 
     @model_validator(mode="after")

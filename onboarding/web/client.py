@@ -205,7 +205,7 @@ async def _exchange(
 
 
 async def _read_content(answer: httpx.Response) -> bytes:
-    unpacker = _choose_unpacker(answer.headers.get("Content-Encoding", ""))
+    unpacker = _select_unpacker(answer.headers.get("Content-Encoding", ""))
     received, content = 0, bytearray()
     async for chunk in answer.aiter_raw():
         received += len(chunk)
@@ -223,7 +223,7 @@ async def _read_content(answer: httpx.Response) -> bytes:
     return bytes(content)
 
 
-def _choose_unpacker(encoding: str) -> Any:
+def _select_unpacker(encoding: str) -> Any:
     """Choose by the header Content-Encoding; None where nothing is packed. Raises `NoAnswer`."""
     encoding = encoding.strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:

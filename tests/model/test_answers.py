@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.model.answers import Answer, PersonAnswer, judge_answer, replaces
+from onboarding.model.answers import Answer, PersonAnswer, classify_answer, replaces
 from tests.samples import NOW
 
 HELD = PersonAnswer(Answer.ACCEPTED, NOW, 1)
@@ -23,7 +23,7 @@ MINUTE = timedelta(minutes=1)
     ],
 )
 def test_answer_counts_for_the_invited_address_alone(attendee, senders, judged):
-    assert judge_answer(Answer.DECLINED, attendee, senders, "ada@example.com") is judged
+    assert classify_answer(Answer.DECLINED, attendee, senders, "ada@example.com") is judged
 
 
 @pytest.mark.parametrize(

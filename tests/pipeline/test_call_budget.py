@@ -104,7 +104,7 @@ async def test_what_only_the_list_of_invitees_shows_is_seen_in_time(
             for record in scene.ringcentral.account.list_records(WEBINAR, SESSION)
             if record.email == PANELIST["email"]
         )
-        scene.ringcentral.account.delete_invitee(WEBINAR, SESSION, record.id, scene.clock.now())
+        scene.ringcentral.account.remove_invitee(WEBINAR, SESSION, record.id, scene.clock.now())
 
         assert await calls_of_cron(scene, minutes=minutes - 1) == [COMPANY]
         made = await calls_of_cron(scene, minutes=1)

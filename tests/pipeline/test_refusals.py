@@ -3,7 +3,7 @@
 import pytest
 
 from onboarding.model.deliveries import Deferred
-from onboarding.pipeline.send import ENOUGH_IN_A_ROW, RefusalAction, choose_action
+from onboarding.pipeline.send import ENOUGH_IN_A_ROW, RefusalAction, select_action
 from onboarding.smtp.phases import ConnectionRefusal, Phase
 
 LEFT, LAST = False, True
@@ -45,4 +45,4 @@ MESSAGES_OWN = Deferred("the mail server does not take this message now")
 def test_step_after_a_refusal(phase, fresh, deferred, again, last, in_a_row, step):
     refusal = ConnectionRefusal("no", phase=phase, fresh=fresh, deferred=deferred)
 
-    assert choose_action(refusal, again=again, last=last, in_a_row=in_a_row) is step
+    assert select_action(refusal, again=again, last=last, in_a_row=in_a_row) is step

@@ -10,7 +10,7 @@ from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.people import Colleague, LinkedUser
 from onboarding.model.sessions import SessionStatus, Webinar
 from onboarding.ringcentral.client import FOUND_FOR, RingCentral
-from onboarding.ringcentral.errors import assert_from_ringcentral
+from onboarding.ringcentral.errors import check_from_ringcentral
 from onboarding.ringcentral.settings import RingCentralSettings
 from tests.ringcentral.people import host, key, on_wire, record
 from tests.ringcentral.response_faults import START
@@ -321,7 +321,7 @@ def test_the_proxy_is_named_without_its_password():
     )
 
     with pytest.raises(Refused) as raised:
-        assert_from_ringcentral(page, {"HTTPS_PROXY": "http://me:geheim@proxy.example:3128"})
+        check_from_ringcentral(page, {"HTTPS_PROXY": "http://me:geheim@proxy.example:3128"})
 
     assert "RC_SERVER_URL, and the proxy proxy.example:3128" in raised.value.hint
     assert "geheim" not in str(raised.value)

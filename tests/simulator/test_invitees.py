@@ -388,7 +388,7 @@ def test_single_update_and_delete_follow_the_same_rules():
         parse_value(AddRequest, {"role": "Panelist", "jobTitle": "Pilot"}),
         NOW,
     )
-    held.delete_invitee(WEBINAR, SESSION, EVE_ID, NOW)
+    held.remove_invitee(WEBINAR, SESSION, EVE_ID, NOW)
 
     assert updated.job_title == "Pilot"
     assert people(held) == []

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from onboarding.smtp.connect import Connector
 from onboarding.smtp.host_names import (
-    choose_ehlo_name,
     format_address_literal,
     format_host_and_port,
+    select_ehlo_name,
     validate_host,
 )
 from tests.smtp.scripted import scripted
@@ -29,11 +29,11 @@ HERE = "192.0.2.7"
     ],
 )
 def test_machine_whose_name_is_a_domain_greets_by_it(name):
-    assert choose_ehlo_name(name, HERE) == name
+    assert select_ehlo_name(name, HERE) == name
 
 
 def test_final_dot_of_the_root_is_left_out():
-    assert choose_ehlo_name("desk-7.example.com.", HERE) == "desk-7.example.com"
+    assert select_ehlo_name("desk-7.example.com.", HERE) == "desk-7.example.com"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_final_dot_of_the_root_is_left_out():
     ],
 )
 def test_machine_with_any_other_name_greets_by_its_address(name):
-    assert choose_ehlo_name(name, HERE) == "[192.0.2.7]"
+    assert select_ehlo_name(name, HERE) == "[192.0.2.7]"
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,13 @@ def compile_source(file: Path, folders: Folders, environment: Environment) -> Co
     masked = mask(pieces[len(settings) :])
     is_mjml = file.name.endswith(".mjml.j2")
     # First of all: the compilers overflow their stack on deep elements, which no `except` catches.
-    _assert_shallow(masked.text, file, is_mjml=is_mjml)
+    _check_shallow(masked.text, file, is_mjml=is_mjml)
     html = _compile_mjml(file, masked) if is_mjml else _inline_styles(file, masked)
-    _assert_nested(html, masked)
+    _check_nested(html, masked)
     # compilers drop what is before the document, so it goes around them
     first = "".join(piece.text.strip() for piece in settings)
     try:
-        return CompiledSource(first + unmask(html, masked), first + _derive_text(html, masked))
+        return CompiledSource(first + unmask(html, masked), first + _build_text(html, masked))
     # To derive the text, `_text_of_node` calls itself for each element inside.
     except RecursionError as error:
         raise _too_deep_error(file) from error
@@ -136,7 +136,7 @@ _VOID = re.compile(r"area|base|br|col|embed|hr|img|input|link|meta|source|track|
 """Elements without an end (HTML 13.1.2)."""
 
 
-def _assert_nested(compiled: str, masked: MaskedSource) -> None:
+def _check_nested(compiled: str, masked: MaskedSource) -> None:
     """Check that each block is around whole elements.
 
     A parser that adds what HTML leaves out may move the beginning of a loop out of an element and
@@ -187,7 +187,7 @@ CLOSED_BY_OTHERS = frozenset(
 """Elements that HTML may leave without an end. They are nested only where others are, too."""
 
 
-def _assert_shallow(text: str, file: Path, *, is_mjml: bool) -> None:
+def _check_shallow(text: str, file: Path, *, is_mjml: bool) -> None:
     shallow = is_shallow(text, DEEPEST_MJML, frozenset()) if is_mjml else is_shallow(text)
     if not shallow:
         raise _too_deep_error(file)
@@ -237,7 +237,7 @@ _SILENT = frozenset({"head", "style", "script", "title", "template"})
 _WORDS_AND_ADDRESS = re.compile(r"(jw\d+wj): (jw\d+wj)")
 
 
-def _derive_text(html: str, masked: MaskedSource) -> str:
+def _build_text(html: str, masked: MaskedSource) -> str:
     """Turn the HTML into text: links keep their address, pictures their alt text."""
     sources = {token.name: token.source for token in masked.tokens}
     written = {token.name: token.piece.text for token in masked.tokens}

@@ -94,7 +94,7 @@ def mask(pieces: Iterable[SourcePiece]) -> MaskedSource:
     Raises `ConfigurationError`, with file and line, for a tag in a context from which none can come
     back safely.
     """
-    located = list(_locate(pieces))
+    located = list(_find_contexts(pieces))
     parts: list[SourcePiece | MaskToken] = []
     start = 0
     while start < len(located):
@@ -119,12 +119,12 @@ class _LocatedPiece:
         """The piece as it goes into the compiled template."""
         if self.piece.kind is PieceKind.TEXT:
             return self.piece.text
-        _assert_allowed(self.piece, self.before)
-        name = _choose_filter(self.before)
+        _check_allowed(self.piece, self.before)
+        name = _select_filter(self.before)
         return _add_filter(self.piece, name) if name else self.piece.text
 
 
-def _locate(pieces: Iterable[SourcePiece]) -> Iterator[_LocatedPiece]:
+def _find_contexts(pieces: Iterable[SourcePiece]) -> Iterator[_LocatedPiece]:
     before = ScannerState()
     for piece in pieces:
         after = _after(piece, before)
@@ -220,7 +220,7 @@ def _make_token(run: Sequence[_LocatedPiece], number: int) -> MaskToken:
     )
 
 
-def _assert_allowed(piece: SourcePiece, state: ScannerState) -> None:
+def _check_allowed(piece: SourcePiece, state: ScannerState) -> None:
     """Raise `ConfigurationError` for a tag of Jinja in a context that can't have one."""
     no_scripts = "Mail programs run no scripts: leave it out."
     match state.context:
@@ -238,7 +238,7 @@ def _assert_allowed(piece: SourcePiece, state: ScannerState) -> None:
             return
 
 
-def _choose_filter(state: ScannerState) -> str:
+def _select_filter(state: ScannerState) -> str:
     """Name the filter of a value that may not be any text; empty where any text is safe.
 
     Autoescaping makes values safe between elements and in quotes. It does not keep `javascript:`
@@ -324,7 +324,7 @@ def unmask(compiled: str, masked: MaskedSource) -> str:
         done += [literal, f" {token.source}" if found["tag"] else token.source]
         seen.append(token)
         start = found.end()
-    _assert_complete(masked.tokens, seen)
+    _check_all_masked(masked.tokens, seen)
     return "".join((*done, compiled[start:]))
 
 
@@ -347,7 +347,7 @@ def _may_return(token: MaskToken, context: HtmlContext, group: str | None) -> bo
     return not token.is_block or _BLOCK_CONTEXT.get(group or "", token.context) is token.context
 
 
-def _assert_complete(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -> None:
+def _check_all_masked(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -> None:
     """Check that all words came back. A value may be copied; a block comes back once, in order."""
     times = Counter(token.name for token in seen)
     for token in expected:
@@ -355,10 +355,10 @@ def _assert_complete(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -
             raise _tag_error(token, "was lost")
         if token.is_block and times[token.name] > 1:
             raise _tag_error(token, "was doubled")
-    _assert_in_order(expected, seen)
+    _check_in_order(expected, seen)
 
 
-def _assert_in_order(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -> None:
+def _check_in_order(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -> None:
     blocks_before = [token for token in expected if token.is_block]
     blocks_after = [token for token in seen if token.is_block]
     # As many on both sides: it was checked above that each block came back exactly once.

@@ -132,7 +132,7 @@ class _SourceReader:
             block: _with_super(overrides.get(block), body) for block, body in _find_blocks(child)
         }
         parent = self.folders.get(name, extends.location)
-        _assert_no_circle(extends, depth)
+        _check_no_circle(extends, depth)
         # What the child sets comes first: the parent's text behind it may use it. `own` wins over
         # `overrides`, for `_with_super` has put these into it.
         return _settings(child) + self.read(parent, {**overrides, **own}, depth + 1)
@@ -169,11 +169,11 @@ class _SourceReader:
 
     def _read_part(self, name: str, tag: SourcePiece, depth: int) -> Iterator[SourcePiece]:
         file = self.folders.get(name, tag.location)
-        _assert_no_circle(tag, depth)
+        _check_no_circle(tag, depth)
         return self._with_parts(_split_source(file, self.environment), depth + 1)
 
 
-def _assert_no_circle(tag: SourcePiece, depth: int) -> None:
+def _check_no_circle(tag: SourcePiece, depth: int) -> None:
     # By depth, not by names: a part that includes itself under a condition would never end either,
     # since conditions are not looked at here.
     if depth >= DEEPEST_INCLUDE:

@@ -1,6 +1,6 @@
 """A template and its text, found in the folders and compiled together.
 
-Says in whose language a template is written. Which of several templates a person gets is decided in
+Says in which language a template is written. Which of several templates a person gets is decided in
 `template_names`.
 """
 

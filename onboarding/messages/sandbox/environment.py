@@ -159,7 +159,7 @@ def _compile_within_limits() -> Iterator[None]:
         raise TooComplex(f"Python can't compile this ({type(error).__name__})", 1) from error
 
 
-def assert_not_too_long(source: str) -> None:
+def check_not_too_long(source: str) -> None:
     """Raise `TooComplex` for a source that would take minutes to compile."""
     tags = source.count("{{") + source.count("{%")
     if tags > MOST_TAGS or len(source) > limits.LARGEST_PART:
@@ -167,7 +167,7 @@ def assert_not_too_long(source: str) -> None:
         raise TooComplex(f"a template may have up to {most}, with its shared parts", 1)
 
 
-def assert_simple(tree: nodes.Template) -> None:
+def check_simple(tree: nodes.Template) -> None:
     """Raise `TooComplex` for trees so deep or large that Python takes long to compile them."""
     # Level by level: recursion would fail at just the depth that is to be refused.
     level: list[nodes.Node] = [tree]
@@ -226,9 +226,9 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Jinja's hook between a template's text and its tree."""
         with _compile_within_limits():
-            assert_not_too_long(source)
+            check_not_too_long(source)
             tree = super()._parse(source, name, filename)
-            assert_simple(tree)
+            check_simple(tree)
             return tree
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:

@@ -29,7 +29,7 @@ class Approve:
     reason: str = ""
 
     async def propose(self, services: Services) -> Proposal:
-        """Say what the page showed: its messages, its changes, and to whom."""
+        """Say what the page showed: its messages, its changes, and the people."""
         review = await find_page(services, self.target, self.page)
         messages, changes = await services.ledger.run(reviews.load_shown, review.id)
         due = [message for message in messages if message.digest]

@@ -33,7 +33,7 @@ class CopyLink:
         return Proposal("Copy the join link of 1 person.", (person,), (WORTH,), digest=digest)
 
     async def reveal(self, services: Services, by: str) -> SecretStr:
-        """Read the link, one Heavy call, and record who has seen whose.
+        """Read the link, one Heavy call, and record who has seen it.
 
         Raises ConfigurationError for a person who has none or is not registered.
         """

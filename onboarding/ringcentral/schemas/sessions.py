@@ -118,13 +118,13 @@ class SessionRecord(ApiRecord):
             host_join_uri=self.host_join_uri,
             panelist_authentication=webinar.panelist_authentication,
             not_understood=(*webinar.not_understood, *odd),
-            notes=() if zone else (_explain_missing_zone(self.time_zone),),
+            notes=() if zone else (_describe_missing_zone(self.time_zone),),
             has_unsent_invites=self.has_unsent_invites,
             modified=self.last_modified_time,
         )
 
 
-def _explain_missing_zone(name: str) -> str:
+def _describe_missing_zone(name: str) -> str:
     fault = "names no time zone"
     if name:
         fault = f"names the time zone “{name[:64]}”, which this machine does not know"
