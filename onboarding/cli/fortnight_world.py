@@ -167,7 +167,7 @@ def _leave(world: World, now: datetime) -> str:
     return "Chloé Lefèvre can't come on the new date: the producer takes her off the roster."
 
 
-def _join(world: World, now: datetime) -> str:
+def _let_people_join(world: World, now: datetime) -> str:
     world.add_to_roster(LATE_GUEST, now)
     return "Aroha Ngata, in Auckland, joins the panel in her place."
 
@@ -210,7 +210,7 @@ HAPPENINGS = (
         ),
     ),
     Happening(_day(9, 11), _leave),
-    Happening(_day(10, 12), _join),
+    Happening(_day(10, 12), _let_people_join),
     Happening(_day(15, 13, 50), _come),
     Happening(_day(15, 14, 5), _come_late),
     Happening(_day(15, 15), _end),

@@ -66,7 +66,7 @@ def serve_command(
     check_settings(config)
 
     async def work(stop: asyncio.Event) -> int:
-        return await _serve(config, actor, stop)
+        return await _serve_pages(config, actor, stop)
 
     raise typer.Exit(run_until_stopped(work))
 
@@ -105,7 +105,7 @@ def _ask_password(question: str) -> str:
         return ""
 
 
-async def _serve(config: Config, by: str, stop: asyncio.Event) -> int:
+async def _serve_pages(config: Config, by: str, stop: asyncio.Event) -> int:
     progress = ProgressLines()
     async with open_services(config, progress, options.clock_for(stop, progress), stop) as services:
         console = open_console(services, by)

@@ -22,7 +22,7 @@ from onboarding.errors import OnboardingError
 VERSION_DIGITS = 16
 
 
-def find_version(parts: Parts) -> str:
+def digest_parts(parts: Parts) -> str:
     """Name what a page shows, so that its stream begins with what has changed since."""
     return hashlib.sha256("".join(parts.values()).encode()).hexdigest()[:VERSION_DIGITS]
 
@@ -74,7 +74,7 @@ def find_news(shown: Parts, parts: Parts, seen: str = "") -> dict[str, object] |
     `parts` are those that have changed. Where parts have come or gone, or where it isn't known what
     the page shows, it has to be fetched whole.
     """
-    if shown == parts or find_version(parts) == seen:
+    if shown == parts or digest_parts(parts) == seen:
         return None
     if list(shown) != list(parts):
         return {"whole": True}

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from onboarding.console.access import Viewer, require_viewer
 from onboarding.console.coming import list_coming_for
 from onboarding.console.console import find_console
-from onboarding.console.live import find_version, stream_parts
+from onboarding.console.live import digest_parts, stream_parts
 from onboarding.console.live_parts import Parts
 from onboarding.console.messages import MessageView, ShownTexts, answer_frame, view_message
 from onboarding.console.pages import find_macro, page
@@ -35,7 +35,7 @@ async def show_person(request: Request) -> Response:
     """Show one person: how they are, what comes, their messages, their history."""
     found = await run_in_threadpool(_read_person, request)
     parts = _render_parts(found, require_viewer(request))
-    return page("person.html.j2", request, found=found, parts=parts, version=find_version(parts))
+    return page("person.html.j2", request, found=found, parts=parts, version=digest_parts(parts))
 
 
 async def stream_person(request: Request) -> Response:

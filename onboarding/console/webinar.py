@@ -10,7 +10,7 @@ from onboarding.console.access import Viewer, require_viewer
 from onboarding.console.act_tasks import ActTask
 from onboarding.console.coming import list_coming
 from onboarding.console.console import Console, find_console
-from onboarding.console.live import find_version, stream_parts
+from onboarding.console.live import digest_parts, stream_parts
 from onboarding.console.live_parts import Parts
 from onboarding.console.pages import CONSOLE_PAGES, find_macro, page
 from onboarding.console.people import (
@@ -49,7 +49,7 @@ async def show_webinar(request: Request) -> Response:
         parts=parts,
         columns=find_columns(make_rows(view)),
         rows=[name for name in parts if name.startswith("person-")],
-        version=find_version(parts),
+        version=digest_parts(parts),
         fields=as_fields(query),
     )
 

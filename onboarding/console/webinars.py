@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from onboarding.console.access import Viewer, require_viewer
 from onboarding.console.console import Console, find_console
-from onboarding.console.live import find_version, stream_parts
+from onboarding.console.live import digest_parts, stream_parts
 from onboarding.console.live_parts import Parts
 from onboarding.console.pages import find_macro, page
 from onboarding.console.queries import read_page_number, read_words, write_query
@@ -40,7 +40,7 @@ async def show_webinars(request: Request) -> Response:
         request,
         query=query,
         parts=parts,
-        version=find_version(parts),
+        version=digest_parts(parts),
         address=write_query(_write_query(query)),
     )
 

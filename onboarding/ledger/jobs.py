@@ -89,14 +89,14 @@ def _add(connection: sa.Connection, job: NewJob) -> bool:
     return True
 
 
-def find_version(connection: sa.Connection) -> str:
+def find_jobs_version(connection: sa.Connection) -> str:
     """Find the version of the jobs' tables; empty where there are none."""
     return connection.execute(sa.select(job_tables.c.version)).scalar() or ""
 
 
 def upgrade_tables(connection: sa.Connection, schema: JobSchema) -> None:
     """Make the jobs' tables, or bring them to this version. A newer version stays."""
-    current = find_version(connection)
+    current = find_jobs_version(connection)
     if current >= schema.version:
         return
     texts = [text for name, text in schema.steps if name > current] if current else [schema.whole]
@@ -108,11 +108,11 @@ def upgrade_tables(connection: sa.Connection, schema: JobSchema) -> None:
 
 def count_jobs(connection: sa.Connection) -> list[JobCount]:
     """Count the jobs that wait, are at work or have failed; none where there are no tables."""
-    if not find_version(connection):
+    if not find_jobs_version(connection):
         return []
     return [JobCount(*row) for row in connection.exec_driver_sql(_COUNT)]
 
 
-def remove_ended(connection: sa.Connection) -> None:
+def remove_ended_jobs(connection: sa.Connection) -> None:
     """Remove the jobs that have ended: a failed one stays only to be seen."""
     connection.exec_driver_sql(_REMOVE_ENDED)

@@ -66,7 +66,7 @@ def enqueue(
     # Before the insert: `uq_deliveries_open` allows one open message for each mailbox.
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
     # After it: what a sender has begun meanwhile is no longer queued, and is seen here.
-    open_places = _list_open(connection, session)
+    open_places = _list_open_mailboxes(connection, session)
     rows = [
         _build_row(session, delivery, now)
         for delivery in new
@@ -76,7 +76,7 @@ def enqueue(
     return len(rows)
 
 
-def _list_open(connection: sa.Connection, session: int) -> frozenset[tuple[str, str]]:
+def _list_open_mailboxes(connection: sa.Connection, session: int) -> frozenset[tuple[str, str]]:
     """List the mailboxes of a session with a message under way, each with the message's entry."""
     query = sa.select(deliveries.c.key, deliveries.c.entry).where(
         deliveries.c.session == session, deliveries.c.state.in_(UNDER_WAY), REAL

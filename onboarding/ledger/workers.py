@@ -30,7 +30,7 @@ class WorkerRecord:
     doing_since: datetime | None = None
 
 
-def register(
+def register_worker(
     connection: sa.Connection,
     holder: Holder,
     version: str,

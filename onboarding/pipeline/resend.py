@@ -117,7 +117,7 @@ async def execute_resend(
     target, state, copies = prepared.target, prepared.state, prepared.plan.mail
     await approve_act(services, target, state, copies, by, operator_actions.RESEND_ACT)
     # Committed before sending: what is not sent after an error leaves with the next run.
-    chosen = await _queue(services, prepared, by, reason)
+    chosen = await _queue_copies(services, prepared, by, reason)
     # Returned and not raised: what was sent before it has to be reported all the same.
     error = await _deliver_chosen(prepared, lease, chosen)
     found = await _list_with_facts(services, prepared.state)
@@ -168,7 +168,7 @@ async def _list_with_facts(services: Services, state: RunState) -> list[Delivery
     return [record for record in found if tells_facts(record.delivery.kind)]
 
 
-async def _queue(
+async def _queue_copies(
     services: Services, prepared: PreparedResend, by: str, reason: str
 ) -> frozenset[str]:
     """Queue the copies, release what is queued. Returns the address keys of who gets a message."""

@@ -16,7 +16,7 @@ TOO_MANY = "too_many_removals"
 """The code of the problem that says that no person is removed."""
 
 BAD_ROSTER = "no one is removed while the roster has a problem"
-NOT_APPROVED = "no approved page shows it (`onboarding plan NAME --remove --page FILE`)"
+NO_PAGE_SHOWS_IT = "no approved page shows it (`onboarding plan NAME --remove --page FILE`)"
 UNSTEADY = "two runs have to read the same roster first"
 
 
@@ -45,7 +45,7 @@ def find_cron_removals(
     excess = find_excess(going, snapshot, Options(remove=True, remove_at_most=most))
     obstacle = "" if is_steady else UNSTEADY
     if held:
-        obstacle = NOT_APPROVED
+        obstacle = NO_PAGE_SHOWS_IT
     if excess:
         obstacle = excess.message
     if snapshot.roster.problems:

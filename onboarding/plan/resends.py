@@ -28,7 +28,7 @@ SENT_ONCE = frozenset({State.SENT, State.RECORDED, State.BOUNCED, State.REJECTED
 
 ASKED_FOR = "a person asked for it again"
 
-_BEING_SENT = "their last message is being sent just now; try again in a minute"
+_JUST_BEING_SENT = "their last message is being sent just now; try again in a minute"
 _LAST_IN_DOUBT = "the last message may have arrived; onboarding resolve decides"
 _NEVER_SENT = "no message to them was sent, rejected or failed; onboarding run sends the first"
 _BACK_ON_BOARD = "is on board again after the cancellation; onboarding run invites them"
@@ -43,7 +43,7 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
     `earlier` are all deliveries to them, in order, no rehearsals.
     """
     if any(delivery.state is State.SENDING for delivery in earlier):
-        return _refuse(item, _BEING_SENT)
+        return _refuse(item, _JUST_BEING_SENT)
     # Any of them: an older copy in doubt may still turn up beside this one.
     if any(delivery.state in MAY_HAVE_ARRIVED for delivery in earlier):
         return _refuse(item, _LAST_IN_DOUBT)

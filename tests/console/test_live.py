@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from onboarding.console.live import find_news, find_version
+from onboarding.console.live import digest_parts, find_news
 from onboarding.console.live_parts import LiveParts
 from onboarding.ledger.changes import NO_LEDGER, watch_changes
 from onboarding.ledger.settings import find_place
@@ -29,7 +29,7 @@ OLD = {"now": "<p>1</p>", "person-a": "<tr>1</tr>"}
         (OLD, {**OLD, "now": "<p>2</p>"}, "", {"parts": {"now": "<p>2</p>"}}),
         (OLD, {**OLD, "person-b": "<tr>1</tr>"}, "", {"whole": True}),
         (OLD, {"now": "<p>1</p>"}, "", {"whole": True}),
-        ({}, OLD, find_version(OLD), None),
+        ({}, OLD, digest_parts(OLD), None),
         ({}, OLD, "another", {"whole": True}),
         ({}, OLD, "", {"whole": True}),
     ],

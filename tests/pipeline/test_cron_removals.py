@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from onboarding.plan.cron_removals import BAD_ROSTER, NOT_APPROVED, UNSTEADY
+from onboarding.plan.cron_removals import BAD_ROSTER, NO_PAGE_SHOWS_IT, UNSTEADY
 from tests.cli.command import on
 from tests.pipeline.approving import approval_stage, approve, see_page
 from tests.pipeline.test_call_budget import COMPANY, INVITEES, calls_of_cron
@@ -185,4 +185,4 @@ async def test_plan_says_that_a_removal_waits_for_an_approved_page(tmp_path):
         scene.write_roster(PANEL[:-1])
         await scene.cron()
 
-        assert (await plan_says(scene))[1:] == ([PANEL[-1]["email"]], NOT_APPROVED)
+        assert (await plan_says(scene))[1:] == ([PANEL[-1]["email"]], NO_PAGE_SHOWS_IT)
