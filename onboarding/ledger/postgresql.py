@@ -204,8 +204,12 @@ def _connect(place: ServerPlace, patience: float) -> Any:
 
 def check_server(connection: sa.Connection) -> None:
     """Check that the server is new enough. Raises ConfigurationError."""
-    number = connection.exec_driver_sql("SHOW server_version_num").scalar_one()
-    major = int(number) // 10_000
+    check_version(int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()))
+
+
+def check_version(number: int) -> None:
+    """Check a `server_version_num`, such as 150004 for 15.4. Raises ConfigurationError."""
+    major = number // 10_000
     if major < OLDEST_SERVER:
         raise ConfigurationError(
             f"The ledger's server is PostgreSQL {major}; the oldest that can be used is "

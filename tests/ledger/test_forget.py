@@ -1,12 +1,13 @@
 """A forgotten person is in no byte of the ledger, and the rows of all others stay as they were."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import anyio
+import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from onboarding.ledger import (
     sessions,
     transitions,
 )
+from onboarding.ledger.postgresql import _open_engine
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger
 from onboarding.model.copies import TEXT_START, MessageCopy, SharedPart
@@ -145,6 +147,48 @@ async def _check_forgotten(file: Path, steps, who: str) -> None:
     words = {who, *person.names}
     assert [word for word in words if word.lower().encode() in content] == []
     assert not re.search(rb"<\d+\." + re.escape(who.lower().encode()), content)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=STEPS, who=st.sampled_from(sorted(PEOPLE)))
+def test_on_a_server_the_person_is_in_no_column_of_any_table(server_engine, steps, who):
+    with server_engine.connect() as connection, connection.begin() as transaction:
+        session = seen(connection)
+        for number, step in enumerate(steps, 1):
+            do(connection, session, number, step)
+        before = rows(connection)
+        person = forget.find_person(connection, who.swapcase())
+        forget.remove_person(connection, person)
+        left = "\n".join(read_every_row(connection))
+        after = rows(connection)
+        transaction.rollback()
+    words = {who, *person.names}
+    assert [word for word in words if word.lower() in left.lower()] == []
+    for table, found in before.items():
+        if table != "kept_parts":
+            # PostgreSQL puts a row that has changed after the others.
+            left_of_others, others = (
+                without(person, table, after[table]),
+                without(person, table, found),
+            )
+            assert sorted(left_of_others) == sorted(others), table
+
+
+def read_every_row(connection: sa.Connection) -> Iterator[str]:
+    """Each row of each table there is, also of those that the schema does not know, as a text."""
+    query = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = %s"
+    public = connection.exec_driver_sql("SELECT 'public'::regnamespace::oid").scalar_one()
+    tables = connection.exec_driver_sql(query, (public,)).scalars().all()
+    assert {table.name for table in metadata.sorted_tables} <= {*tables}
+    for table in tables:
+        yield from connection.exec_driver_sql(f"SELECT t::text FROM {table} t").scalars()
+
+
+@pytest.fixture(scope="module")
+def server_engine(postgresql_server):
+    engine = _open_engine(postgresql_server.make_ledger(), 1.0)
+    yield engine
+    engine.dispose()
 
 
 def test_two_messages_of_a_mailbox_stay_two_and_texts_about_others_keep_the_rest(connection):

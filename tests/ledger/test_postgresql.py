@@ -12,7 +12,7 @@ from onboarding.cli.terminal import NoProgress
 from onboarding.errors import ConfigurationError, TryLater
 from onboarding.ledger import forget, migrations
 from onboarding.ledger.places import ServerPlace
-from onboarding.ledger.postgresql import _open_engine, upgrade_server
+from onboarding.ledger.postgresql import _open_engine, check_version, upgrade_server
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.settings import LedgerSettings, find_place
@@ -127,6 +127,20 @@ async def test_wrong_names_and_passwords_are_refused_without_the_password(server
     words = ["does not exist", "does not exist", "password authentication failed"]
     assert [word in message for word, message in zip(words, said, strict=True)] == [True] * 3
     assert not [message for message in said if "Wr0ng!pass" in message]
+
+
+@pytest.mark.parametrize(
+    ("number", "major"), [(90624, "9"), (130023, "13"), (140000, ""), (150004, ""), (180001, "")]
+)
+def test_server_that_is_too_old_is_refused(number, major):
+    if not major:
+        check_version(number)
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        check_version(number)
+
+    assert f"is PostgreSQL {major}; the oldest that can be used is 14." in caught.value.message
+    assert caught.value.hint == "Upgrade the server. The ledger was left as it is."
 
 
 async def test_role_without_rights_is_refused(server):
