@@ -19,6 +19,7 @@ from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from onboarding import __version__
+from onboarding.cli.option_groups import expand_groups
 from onboarding.cli.streams import LibraryLog, echo
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError, describe_crash
 
@@ -225,7 +226,7 @@ class LazyCommand(TyperCommand):
         function = getattr(import_module(f"onboarding.cli.{self._row.module}"), self._row.function)
         # A Typer of its own, which with a single command gives that command and not a group.
         single = typer.Typer(add_completion=False)
-        single.command(self._row.name, cls=RealCommand)(function)
+        single.command(self._row.name, cls=RealCommand)(expand_groups(function))
         return typer.main.get_command(single)
 
     def make_context(

@@ -8,7 +8,7 @@ import asyncio
 import getpass
 import os
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
@@ -28,7 +28,6 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.ports import Progress
 from onboarding.pipeline.services import Clock, Services, open_services
-from onboarding.plan import Options
 
 KnownWord = TypeVar("KnownWord", bound=StrEnum)
 
@@ -59,34 +58,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only errors and what needs a person.")
 ]
-Adopt = Annotated[
-    bool,
-    typer.Option(
-        "--adopt", help="Also mail people that another ledger has registered, and may have mailed."
-    ),
-]
-IncludeAlreadyMailed = Annotated[
-    bool,
-    typer.Option(
-        "--include-already-mailed",
-        help="Also mail, and update, people that RingCentral has mailed itself; "
-        "RingCentral may mail them again.",
-    ),
-]
-Remove = Annotated[
-    bool,
-    typer.Option(
-        "--remove",
-        help="Remove people added from here who left the roster, and mail them a cancellation.",
-    ),
-]
-RemoveForeign = Annotated[
-    bool,
-    typer.Option(
-        "--remove-foreign",
-        help="Remove all people who are not on the roster, also those added elsewhere.",
-    ),
-]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking, for scripts.")]
 By = Annotated[
     str,
@@ -95,10 +66,6 @@ By = Annotated[
         metavar="NAME",
         help="Who does this, for the history (default: this machine's user name).",
     ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option("--limit", min=1, metavar="N", help="Only the first N people with work to do."),
 ]
 
 Only = Annotated[
@@ -111,24 +78,6 @@ Roles = Annotated[
         "--role", metavar="ROLE", help="Only people of this role; may be given several times."
     ),
 ]
-Kinds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--kind",
-        metavar="KIND",
-        help="Only people who are due a message of this kind; may be given several times.",
-    ),
-]
-
-AsTold = Annotated[
-    bool,
-    typer.Option(
-        "--as-told",
-        help="With --adopt: mail no person now; record what is true as told, "
-        "so that only later changes are mailed.",
-    ),
-]
-
 UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 """The units of `--wait`; a bare number is minutes."""
 
@@ -173,53 +122,6 @@ def _parse_word(word: str, known: type[KnownWord], option: str) -> KnownWord:
     near = suggest(word, known) or f"Choose one of {', '.join(known)}."
     message = f"{printable(word)!r} is not known. {near}"
     raise typer.BadParameter(message, param_hint=option)
-
-
-def build_plan_options(
-    *,
-    adopt: bool,
-    include_already_mailed: bool,
-    remove: bool,
-    remove_foreign: bool,
-    limit: int | None,
-    only: Sequence[str] | None,
-    role: Sequence[str] | None,
-    kind: Sequence[str] | None,
-    as_told: bool,
-) -> Options:
-    """Build what `plan` shows and `run` does: both must read the same options in the same way.
-
-    Raises BadParameter for an unknown role or kind.
-    """
-    return Options(
-        adopt=adopt,
-        include_already_mailed=include_already_mailed,
-        # --remove-foreign includes --remove, so that a person doesn't need both.
-        remove=remove or remove_foreign,
-        remove_foreign=remove_foreign,
-        limit=limit,
-        only=tuple(only or ()),
-        roles=parse_roles(role),
-        kinds=parse_kinds(kind),
-        as_told=as_told,
-    )
-
-
-def check_as_told(given: Mapping[str, object]) -> None:
-    """Check what `--as-told` needs and excludes: it mails, removes and rehearses nothing.
-
-    `given` has the value of each option. Raises BadParameter.
-    """
-    if not given["--as-told"]:
-        return
-    if not given["--adopt"]:
-        message = "Add --adopt: it says that people registered elsewhere may be mailed from here."
-        raise typer.BadParameter(message, param_hint="--as-told")
-    # Each decides about mail or removals. There is neither here, so it would be ignored silently.
-    excluded = ("--to", "--kind", "--remove", "--remove-foreign")
-    if other := next((option for option in excluded if given.get(option)), None):
-        message = f"{other} can't be used with --as-told, which mails and removes no person."
-        raise typer.BadParameter(message, param_hint="--as-told")
 
 
 def require_answer(*, yes: bool) -> None:

@@ -6,6 +6,7 @@ Asks only the ledger, and for `--failed-roster` the roster; changes nothing in e
 import asyncio
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -69,32 +70,50 @@ class ReportFormat(Enum):
     JSON = "--json"
 
 
+@dataclass(frozen=True, slots=True)
+class FormatOptionGroup:
+    """The options that say what a report is written as (`option_groups`)."""
+
+    csv: Csv = False
+    html: Html = False
+    xlsx: Xlsx = False
+    as_json: options.AsJson = False
+    shape: AsShape = None
+
+    def select(self) -> ReportFormat | None:
+        """Select the format; None if no option asks for one. Raises BadParameter for two."""
+        flags = {
+            ReportFormat.CSV: self.csv,
+            ReportFormat.HTML: self.html,
+            ReportFormat.XLSX: self.xlsx,
+            ReportFormat.JSON: self.as_json,
+        }
+        wanted = [form for form, is_wanted in flags.items() if is_wanted]
+        if len(wanted) > 1:
+            raise typer.BadParameter("Choose one of them.", param_hint=FORMAT_OPTIONS)
+        form = wanted[0] if wanted else None
+        if self.shape and form not in {None, ReportFormat.CSV, ReportFormat.XLSX}:
+            message = "A CRM's shape is CSV, or XLSX with --xlsx."
+            raise typer.BadParameter(message, param_hint="--as")
+        return form or (ReportFormat.CSV if self.shape else None)
+
+
 def report_command(
     names: Names = None,
     *,
     every: EveryWebinar = False,
-    csv: Csv = False,
-    html: Html = False,
-    xlsx: Xlsx = False,
-    as_json: options.AsJson = False,
-    shape: AsShape = None,
+    formats: FormatOptionGroup,
     failed_roster: FailedRoster = None,
     invitees: options.Invitees = None,
     output: Output = None,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Write the hand-off for marketing operations; join links are masked."""
-    wanted = {
-        ReportFormat.CSV: csv,
-        ReportFormat.HTML: html,
-        ReportFormat.XLSX: xlsx,
-        ReportFormat.JSON: as_json,
-    }
     # All that is wrong with the options is said before the ledger is opened or a file is touched.
-    form = _select_format([form for form, is_wanted in wanted.items() if is_wanted], shape)
+    form = formats.select()
     _check_options(form, names or [], failed_roster, output, every=every)
     config = options.load_config(config_file)
-    crm = _find_shape(config, shape) if shape else None
+    crm = _find_shape(config, formats.shape) if formats.shape else None
     targets = _find_targets(config, names or [], invitees, every=every)
     # With the targets: the rosters of this call are the files that are most easily overwritten.
     for file in filter(None, (output, failed_roster)):
@@ -106,16 +125,6 @@ def report_command(
         _hand_over(_render(report, form, crm), output)
     if failed_roster:
         _write_failed_roster(targets[0], report, failed_roster)
-
-
-def _select_format(wanted: Sequence[ReportFormat], shape: str | None) -> ReportFormat | None:
-    """Choose the format; None if no option asks for one. Raises BadParameter for two."""
-    if len(wanted) > 1:
-        raise typer.BadParameter("Choose one of them.", param_hint=FORMAT_OPTIONS)
-    form = wanted[0] if wanted else None
-    if shape and form not in {None, ReportFormat.CSV, ReportFormat.XLSX}:
-        raise typer.BadParameter("A CRM's shape is CSV, or XLSX with --xlsx.", param_hint="--as")
-    return form or (ReportFormat.CSV if shape else None)
 
 
 def _check_options(

@@ -15,6 +15,7 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.output import result_json
 from onboarding.cli.output_file import check_output_file
+from onboarding.cli.plan_options import PlanOptionGroup, check_as_told
 from onboarding.cli.run_all import run_all
 from onboarding.cli.run_options import RunOptions
 from onboarding.cli.streams import echo, echo_json
@@ -91,15 +92,7 @@ def run_command(
     all_: AllWebinars = False,
     yes: options.Yes = False,
     to: To = "",
-    only: options.Only = None,
-    role: options.Roles = None,
-    kind: options.Kinds = None,
-    limit: options.Limit = None,
-    adopt: options.Adopt = False,
-    as_told: options.AsTold = False,
-    include_already_mailed: options.IncludeAlreadyMailed = False,
-    remove: options.Remove = False,
-    remove_foreign: options.RemoveForeign = False,
+    given: PlanOptionGroup,
     strict: Strict = False,
     wait: Wait = None,
     linger: Linger = None,
@@ -116,36 +109,13 @@ def run_command(
     nothing twice.
     """
     # With --all each of these would decide about webinars that the person doesn't have in mind.
-    decisions = {
-        "--to": to,
-        "--only": only,
-        "--role": role,
-        "--kind": kind,
-        "--limit": limit,
-        "--adopt": adopt,
-        "--as-told": as_told,
-        "--include-already-mailed": include_already_mailed,
-        "--remove": remove,
-        "--remove-foreign": remove_foreign,
-        "--by": by,
-        "--invitees": invitees,
-    }
+    decisions = {"--to": to, **given.by_option(), "--by": by, "--invitees": invitees}
     _check_usage(name, decisions, all_=all_)
     _check_needs_all(name, {"--linger": linger, "--metrics": metrics})
-    options.check_as_told(decisions)
+    check_as_told(given, to)
     # --all never asks, since cron starts it. So nothing in it may need an answer.
     options.require_answer(yes=yes or all_)
-    plan_options = options.build_plan_options(
-        adopt=adopt,
-        include_already_mailed=include_already_mailed,
-        remove=remove,
-        remove_foreign=remove_foreign,
-        limit=limit,
-        only=only,
-        role=role,
-        kind=kind,
-        as_told=as_told,
-    )
+    plan_options = given.parse()
     run_options = RunOptions(
         strict=strict,
         quiet=quiet,
@@ -158,13 +128,7 @@ def run_command(
         # A cron job is no person: history then has only what happened.
         by=options.find_actor(by) if name else "",
     )
-    config = options.load_config(config_file)
-    if metrics:
-        check_output_file(metrics, config, all_targets(config))
-    # Also with --quiet: until a person acts, other users can read a secret.
-    options.warn_about_secrets(config)
-    if not quiet:
-        options.warn_about_fence(config)
+    config = _load_config(config_file, run_options)
 
     async def work(stop: asyncio.Event) -> int:
         if name:
@@ -172,6 +136,18 @@ def run_command(
         return await run_all(config, run_options, stop)
 
     raise typer.Exit(run_until_stopped(work))
+
+
+def _load_config(file: Path | None, run_options: RunOptions) -> Config:
+    """Load the configuration, check the file of metrics against it, and warn of risks in it."""
+    config = options.load_config(file)
+    if run_options.metrics:
+        check_output_file(run_options.metrics, config, all_targets(config))
+    # Also with --quiet: until a person acts, other users can read a secret.
+    options.warn_about_secrets(config)
+    if not run_options.quiet:
+        options.warn_about_fence(config)
+    return config
 
 
 async def run_webinar(

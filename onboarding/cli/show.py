@@ -14,6 +14,7 @@ from onboarding.cli import options
 from onboarding.cli.output import history_json, status_json
 from onboarding.cli.output_file import check_output_file
 from onboarding.cli.plan_json import plan_json
+from onboarding.cli.plan_options import PlanOptionGroup, check_as_told
 from onboarding.cli.plan_page import PageFile, print_page_written, write_plan_page
 from onboarding.cli.plan_rows import display_name
 from onboarding.cli.streams import echo, echo_json
@@ -50,15 +51,7 @@ DetailedExitCode = Annotated[
 def plan_command(
     name: options.Name,
     *,
-    only: options.Only = None,
-    role: options.Roles = None,
-    kind: options.Kinds = None,
-    limit: options.Limit = None,
-    adopt: options.Adopt = False,
-    as_told: options.AsTold = False,
-    include_already_mailed: options.IncludeAlreadyMailed = False,
-    remove: options.Remove = False,
-    remove_foreign: options.RemoveForeign = False,
+    given: PlanOptionGroup,
     invitees: options.Invitees = None,
     page: PageFile = None,
     detailed_exitcode: DetailedExitCode = False,
@@ -70,27 +63,9 @@ def plan_command(
     Also counts RingCentral's scarce calls that it would make.
     """
     # The same checks as for `run`, or the plan would show what a run refuses.
-    options.check_as_told(
-        {
-            "--as-told": as_told,
-            "--adopt": adopt,
-            "--kind": kind,
-            "--remove": remove,
-            "--remove-foreign": remove_foreign,
-        }
-    )
+    check_as_told(given)
     config = options.load_config(config_file)
-    plan_options = options.build_plan_options(
-        adopt=adopt,
-        include_already_mailed=include_already_mailed,
-        remove=remove,
-        remove_foreign=remove_foreign,
-        limit=limit,
-        only=only,
-        role=role,
-        kind=kind,
-        as_told=as_told,
-    )
+    plan_options = given.parse()
     options.warn_about_fence(config)
     config, target = find_webinar(config, name, invitees)
     # Before RingCentral is asked: the plan costs scarce calls,
