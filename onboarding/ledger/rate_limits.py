@@ -1,39 +1,21 @@
-"""How fast RingCentral and the mail server may be used; all processes share these limits.
+"""How often RingCentral may be called; all processes share these limits.
 
 `reserve_call` keeps a sliding window for each group of RingCentral's calls, and `update_limit`
-corrects it by what the answers say. `reserve_send` keeps an even rate (the generic cell rate
-algorithm, without a burst) and a cap for each day. Both either count a call or message, or say how
-long to wait. Nothing here waits: `pipeline.rate_limiter` and `pipeline.send` do.
+corrects it by what the answers say. A call is counted, or it is said how long to wait. Nothing here
+waits: `pipeline.rate_limiter` does. The mail server's rate is in `send_rate`.
 """
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from onboarding.ledger import sql
-from onboarding.ledger.schema import limits, paces
-from onboarding.ledger.sql import insert
+from onboarding.ledger.schema import limits
 from onboarding.model.ports import LONGEST_WINDOW, MOST_CALLS, RateLimitStatus
 
 DEFAULT_WINDOW = 60.0
 """Seconds, until an answer says otherwise."""
-
-ONE_HOUR = timedelta(hours=1)
-ONE_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class SendRate:
-    """The least time between two messages, and the most messages within any 24 hours."""
-
-    interval: timedelta = timedelta()
-    """0: no limit."""
-
-    per_day: int | None = None
-    """None: no limit."""
 
 
 def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime) -> timedelta:
@@ -71,24 +53,6 @@ def update_limit(
     limit = _load_limit(connection, name, now)
     if limit is not None:
         _store_limit(connection, name, limit.as_corrected(status, now))
-
-
-def reserve_send(connection: sa.Connection, name: str, rate: SendRate, now: datetime) -> timedelta:
-    """Count a message and return zero, or count nothing and return how long to wait before asking.
-
-    `name` is the account at the mail server that the rate belongs to. Messages are never closer
-    together than `rate.interval`, so no window of any length holds a burst. The cap counts by the
-    hour, so a message counts against it for 24 to 25 hours.
-    """
-    sql.lock(connection, f"pace {name}")
-    pace = _load_pace(connection, name, rate, now)
-    wait = pace.time_to_wait(rate, now)
-    if not wait:
-        pace = pace.with_message(rate, now)
-    # Stored even while there is a wait: a time in the future is brought near once, and not again at
-    # each question.
-    _store_pace(connection, name, pace)
-    return wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,75 +163,3 @@ def _store_limit(connection: sa.Connection, name: str, limit: _CallLimit) -> Non
         "calls": limit.calls,
     }
     connection.execute(limits.update().where(limits.c.name == name).values(values))
-
-
-@dataclass(frozen=True, slots=True)
-class _SendPace:
-    """When an account's next message may leave, and how many left in each hour of the last day."""
-
-    free_at: datetime
-    hours: Mapping[str, int]
-
-    def time_to_wait(self, rate: SendRate, now: datetime) -> timedelta:
-        """How long until a message may leave."""
-        wait_for_cap = _wait_for_cap(self.hours, rate.per_day, now)
-        return max(self.free_at - now, wait_for_cap, timedelta())
-
-    def with_message(self, rate: SendRate, now: datetime) -> "_SendPace":
-        """The pace once a message leaves now."""
-        hour = _format_hour(now)
-        hours = {**self.hours, hour: self.hours.get(hour, 0) + 1}
-        # From now and not from `free_at`: time that passed unused must not allow a burst.
-        return _SendPace(now + rate.interval, hours)
-
-
-def _load_pace(connection: sa.Connection, name: str, rate: SendRate, now: datetime) -> _SendPace:
-    row = connection.execute(sa.select(paces).where(paces.c.name == name)).one_or_none()
-    if row is None:
-        return _SendPace(now, {})
-    # At most one interval from now: the rate may have been raised since, or the clock set back.
-    free_at = min(row.free_at, now + rate.interval)
-    return _SendPace(free_at, _count_last_day(row.hours, now))
-
-
-def _store_pace(connection: sa.Connection, name: str, pace: _SendPace) -> None:
-    values = {"free_at": pace.free_at, "hours": dict(pace.hours)}
-    new = insert(paces).values(name=name, **values)
-    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=values))
-
-
-def _count_last_day(hours: Mapping[str, int], now: datetime) -> dict[str, int]:
-    """Keep what still counts against the cap.
-
-    An hour in the future counts as the present one: the clock was set back.
-    """
-    kept: Counter[str] = Counter()
-    for hour, sent in hours.items():
-        # From the hour's end: only the hour of a message is known, and it may have left at :59.
-        if _parse_hour(hour) + ONE_HOUR + ONE_DAY > now:
-            kept[min(hour, _format_hour(now), key=_parse_hour)] += sent
-    return dict(kept)
-
-
-def _wait_for_cap(hours: Mapping[str, int], per_day: int | None, now: datetime) -> timedelta:
-    """How long until enough of the last day's messages no longer count against the cap."""
-    if per_day is None:
-        return timedelta()
-    excess = sum(hours.values()) + 1 - per_day
-    if excess <= 0:
-        return timedelta()
-    # All are written in UTC, so the order of the texts is that of the times.
-    for hour in sorted(hours):
-        excess -= hours[hour]
-        if excess <= 0:
-            return _parse_hour(hour) + ONE_HOUR + ONE_DAY - now
-    # Only a cap of 0 leads here: nothing is ever sent.
-    return ONE_DAY
-
-
-def _format_hour(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat()
-
-
-def _parse_hour(hour: str) -> datetime:
-    return datetime.fromisoformat(hour)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError, TryLater
-from onboarding.ledger import rate_limits
+from onboarding.ledger import send_rate
 from onboarding.ledger.bounces import BounceTokens
 from onboarding.ledger.leases import Holder
 from onboarding.messages.composer import Composer
@@ -26,7 +26,7 @@ from onboarding.pipeline.forecast import format_span
 from onboarding.pipeline.hold_back import ApprovalGate
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
-from onboarding.pipeline.services import Services
+from onboarding.pipeline.services import Clock, Services
 from onboarding.plan import Plan, PlanItem, Snapshot
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection
@@ -38,7 +38,7 @@ LONGEST_WAIT = timedelta(minutes=10)
 """A longer wait for the rate is left to a later run."""
 
 STAYS_QUEUED = "What is left stays queued: run again then."
-ANY_PACE = rate_limits.SendRate()
+ANY_PACE = send_rate.SendRate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,6 @@ class DeliveryRun:
     recordings: dict[Connection, Recording] = field(default_factory=dict)
     sent: int = 0
     claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting_for_rate: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def schedule(self) -> Schedule:
@@ -182,31 +181,46 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
     has to wait for long: the day's messages are used up, or the rate is low.
     """
     clock, smtp = run.services.clock, run.services.config.smtp
-    allowed = _pace(smtp)
+    request = send_rate.SendRequest(_account(smtp), _pace(smtp), clock.now)
     # Without a limit nothing is counted: it would cost a write to the ledger for each message.
-    if allowed == ANY_PACE:
-        return run.is_going and clock.now() < delivery.expires_at
-    async with run.waiting_for_rate:  # one worker waits at a time
-        while run.is_going and clock.now() < delivery.expires_at:
-            # Asked again after each wait: another process may have taken the place meanwhile, or
-            # the message may have become too late.
-            now = clock.now()
-            wait = await run.services.ledger.run(
-                rate_limits.reserve_send, _account(smtp), allowed, now
-            )
-            if not wait:
-                return True
-            # A process that sleeps for hours keeps the lease and looks hung. A later run goes on.
-            if wait > LONGEST_WAIT:
-                raise _too_long(smtp, allowed, wait, now)
-            await clock.sleep(wait.total_seconds())
-    return False
+    has_place = request.rate == ANY_PACE
+    while not has_place and run.is_going and clock.now() < delivery.expires_at:
+        # Asked again after each wait: another process may have taken the place meanwhile, or the
+        # message may have become too late.
+        place = await run.services.ledger.submit(send_rate.reserve_sends, request)
+        has_place = place.is_reserved and await _wait_for_place(clock, place)
+        if not place.is_reserved:
+            await _wait_to_ask(run, request, place)
+    return run.is_going and clock.now() < delivery.expires_at
 
 
-def _pace(smtp: SmtpSettings) -> rate_limits.SendRate:
+async def _wait_for_place(clock: Clock, place: send_rate.SendPlace) -> bool:
+    """Wait until a reserved place. False: it has passed."""
+    wait = (place.at - clock.now()).total_seconds()
+    if wait > 0:
+        await clock.sleep(wait)
+    # A machine that slept meanwhile would else send what all its connections wait with at once.
+    return clock.now() <= place.at + send_rate.AHEAD
+
+
+async def _wait_to_ask(
+    run: DeliveryRun, request: send_rate.SendRequest, place: send_rate.SendPlace
+) -> None:
+    """Wait until a place that is far ahead may be reserved."""
+    clock = run.services.clock
+    now = clock.now()
+    wait = place.at - send_rate.AHEAD - now
+    # A process that sleeps for hours keeps the lease and looks hung. A later run goes on.
+    if wait > LONGEST_WAIT:
+        raise _too_long(run.services.config.smtp, request.rate, place.at, now)
+    # The question has taken time, too.
+    await clock.sleep(max(wait.total_seconds(), 0.0))
+
+
+def _pace(smtp: SmtpSettings) -> send_rate.SendRate:
     """The pace that the settings allow."""
     interval = timedelta(seconds=smtp.rate.interval if smtp.rate else 0)
-    return rate_limits.SendRate(interval, smtp.per_day)
+    return send_rate.SendRate(interval, smtp.per_day)
 
 
 def _account(smtp: SmtpSettings) -> str:
@@ -216,13 +230,13 @@ def _account(smtp: SmtpSettings) -> str:
 
 
 def _too_long(
-    smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime
+    smtp: SmtpSettings, allowed: send_rate.SendRate, at: datetime, now: datetime
 ) -> TryLater:
     """Say why no message may leave for a while, and when one may again."""
-    at = format_machine_time(now + wait)
-    when = f"the next may leave at {at}, in {format_span(wait)}."
-    # The rate alone never asks for more than one interval, so a longer wait is the day's cap.
-    if wait <= allowed.interval:
+    wait = at - now
+    when = f"the next may leave at {format_machine_time(at)}, in {format_span(wait)}."
+    # The rate alone never asks for more than that, so a longer wait is the day's cap.
+    if wait <= allowed.interval + send_rate.AHEAD:
         message = f"The rate ([smtp] rate = {smtp.rate}) is low; {when}"
         return TryLater(message, hint=STAYS_QUEUED)
     message = f"The day's messages ([smtp] per_day = {smtp.per_day}) are used up; {when}"

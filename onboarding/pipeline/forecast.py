@@ -1,7 +1,7 @@
 """How long sending will take at the pace that the settings allow, and whether that is early enough.
 
 Pure. It knows the configured rate and daily limit. It doesn't know how fast the mail server is, nor
-what other runs have sent today: `ledger.rate_limits` counts that when a message is sent.
+what other runs have sent today: `ledger.send_rate` counts that when a message is sent.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from onboarding.model.sessions import Session
 from onboarding.smtp.settings import SmtpSettings
 
 CAP_LASTS = timedelta(hours=25)
-"""How long a message counts for the daily limit at most (`ledger.rate_limits.reserve_send`)."""
+"""How long a message counts for the daily limit at most (`ledger.send_rate.reserve_sends`)."""
 
 WEEK = timedelta(days=7)
 
