@@ -1,7 +1,7 @@
-"""The two protocols by which a room may wait or report without knowing the ledger or the terminal.
+"""The protocols by which a room may wait or report without knowing the ledger or the terminal.
 
-`pipeline` implements RateLimiter and `cli` Progress; the pipeline passes both down. There are no
-others: everything else goes down and comes back as values.
+`pipeline` implements RateLimiter and ConnectionSlots, `cli` Progress; the pipeline passes them
+down. There are no others: everything else goes down and comes back as values.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,9 @@ A larger one would only fill the ledger.
 
 LONGEST_WINDOW = 3600.0
 """Seconds of a window, and of a penalty, that are believed. RingCentral's are a minute."""
+
+SLOT_HEARTBEAT = 10.0
+"""Seconds. A process that was not heard of for a minute counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,33 @@ class RateLimiter(Protocol):
 
     async def update(self, group: str, status: RateLimitStatus) -> None:
         """Note what an answer said, for this process and all others."""
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """Stands for one open connection to the mail server.
+
+    `is_held` is False once the others count it no more: they have taken this process for dead.
+    """
+
+    number: int
+    is_held: bool = True
+
+
+class ConnectionSlots(Protocol):
+    """Counts the open connections to one mail server, of all processes together."""
+
+    async def take(self, *, may_wait: bool) -> Slot | None:
+        """Take a slot for a connection. None if all are taken, and it may not wait.
+
+        Raises TryLater if it waits for too long.
+        """
+
+    async def free(self, slot: Slot) -> None:
+        """Free a slot, once its connection is closed."""
+
+    async def renew(self) -> None:
+        """Show the others that this process lives: call it every `SLOT_HEARTBEAT` seconds."""
 
 
 class Progress(Protocol):

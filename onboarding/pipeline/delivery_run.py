@@ -22,6 +22,7 @@ from onboarding.model.entries import Schedule
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration, UntouchedRecord
 from onboarding.model.time_zones import format_machine_time
+from onboarding.pipeline.connection_slots import mail_account
 from onboarding.pipeline.forecast import format_span
 from onboarding.pipeline.hold_back import ApprovalGate
 from onboarding.pipeline.lease import HeldLease
@@ -181,7 +182,7 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
     has to wait for long: the day's messages are used up, or the rate is low.
     """
     clock, smtp = run.services.clock, run.services.config.smtp
-    request = send_rate.SendRequest(_account(smtp), _pace(smtp), clock.now)
+    request = send_rate.SendRequest(mail_account(smtp), _pace(smtp), clock.now)
     # Without a limit nothing is counted: it would cost a write to the ledger for each message.
     has_place = request.rate == ANY_PACE
     while not has_place and run.is_going and clock.now() < delivery.expires_at:
@@ -221,12 +222,6 @@ def _pace(smtp: SmtpSettings) -> send_rate.SendRate:
     """The pace that the settings allow."""
     interval = timedelta(seconds=smtp.rate.interval if smtp.rate else 0)
     return send_rate.SendRate(interval, smtp.per_day)
-
-
-def _account(smtp: SmtpSettings) -> str:
-    """Name what the pace is counted for: the account at the mail server."""
-    # Providers limit an account, not a webinar: all webinars that send through it share one count.
-    return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
 
 
 def _too_long(

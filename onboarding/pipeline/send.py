@@ -207,8 +207,9 @@ async def _open_connection(run: DeliveryRun, delivery: Delivery, connection: Con
         # A message that was refused together with its connection gets a new one: a second refusal
         # is the message's.
         if delivery.id in run.met_refusal:
-            await connection.close()
-        await connection.open()
+            await connection.reopen()
+        else:
+            await connection.open()
     except ConnectionRefusal as error:
         # No command of this message has left, so nothing is written: it stays queued, and claimed
         # by us. For the last connection this raises.

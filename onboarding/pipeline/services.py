@@ -16,6 +16,7 @@ from onboarding.interrupt import stop_error, wait_unless_stopped
 from onboarding.ledger.settings import find_place
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
+from onboarding.pipeline.connection_slots import LedgerSlots
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
 from onboarding.ringcentral.client import RingCentral
 from onboarding.smtp.pool import Pool
@@ -112,7 +113,10 @@ class CompanyClients:
             self.stack.push_async_exit(client)
         if server not in self._pools:
             # Closed before the clients: its last outcomes are waited for.
-            pool = Pool(config.smtp, stop=stop)
+            slots = LedgerSlots(
+                self.ledger, config.smtp, self.progress, self.clock.now, self.clock.sleep
+            )
+            pool = Pool(config.smtp, stop=stop, slots=slots)
             self._pools[server] = pool
             self.stack.push_async_exit(pool)
         return self._accounts[account], self._pools[server]

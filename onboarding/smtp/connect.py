@@ -84,8 +84,10 @@ class Connector:
         # Weak, so that a line that its connection has replaced is not kept.
         self._open_lines: weakref.WeakSet[WireProtocol] = weakref.WeakSet()
 
-    async def open(self) -> WireProtocol:
+    async def open(self, instead_of: WireProtocol | None = None) -> WireProtocol:  # noqa: ARG002
         """Open a line, encrypted and logged in.
+
+        `instead_of` is a closed one that it replaces: `CountedConnector` counts them as one.
 
         One is opened at a time, and none after a refusal: a wrong password costs one failed log-in
         instead of one for each connection, by which accounts get locked. A task that waited while
@@ -95,8 +97,14 @@ class Connector:
         this one (for a limit on connections, perhaps), or it has accepted others. Otherwise raises
         `Refused`, `TryLater` or `ConfigurationError`.
         """
-        # Counted before the wait for the lock: what fails during it concerns this task too.
-        failed_before = len(self._failures)
+        return await self.open_unless_failed(self.count_failures())
+
+    def count_failures(self) -> int:
+        """Count the failures so far. What fails during a later wait concerns who waits, too."""
+        return len(self._failures)
+
+    async def open_unless_failed(self, failed_before: int) -> WireProtocol:
+        """Open a line, unless opening another one has failed since there were so many failures."""
         async with self._opening:
             try:
                 line = await self._open(failed_before)
@@ -127,6 +135,13 @@ class Connector:
             # From here on the line owns the socket. What fails below finds it closed already.
             undo.pop_all()
             return self.take_over(smtp)
+
+    async def release(self, line: WireProtocol) -> None:
+        """Take note that a line is closed: `CountedConnector` then frees its slot."""
+
+    def may_use(self, line: WireProtocol) -> bool:  # noqa: ARG002 -- `CountedConnector` asks it
+        """Tell whether an open line may carry another message."""
+        return True
 
     def _classify_failure(self, error: OnboardingError) -> OnboardingError:
         """Decide whether an error stops this connection or the run, and return it as such."""

@@ -3,8 +3,9 @@
 A connection opens its line when a message is sent, and replaces a broken or worn one by itself. If
 the `with` block is left in the middle of a transaction (an error, a signal), the line is cut, so
 that no reply and no body ever reaches the wrong message. A connection that the server does not
-serve is given up, and there is one less from then on. The pool does not limit the rate: the
-pipeline does.
+serve is given up, and there is one less from then on. Where all processes together may have so many
+connections, each is shown to live, and one that is idle is closed. The pool does not limit the
+rate: the pipeline does.
 """
 
 import asyncio
@@ -16,7 +17,9 @@ from typing import Self
 
 import anyio
 
+from onboarding.model.ports import SLOT_HEARTBEAT, ConnectionSlots
 from onboarding.smtp.connect import Connector
+from onboarding.smtp.counted import CountedConnector
 from onboarding.smtp.phases import ConnectionRefusal
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection
@@ -27,7 +30,7 @@ class Pool:
 
     It costs nothing until the first message: a command that sends none needs no password, and opens
     nothing. `clock` gives seconds, by which the idle time of a line is counted; `sleep` waits for
-    so many.
+    so many. `slots` count the connections of all processes; None: only this pool counts.
     """
 
     def __init__(
@@ -36,8 +39,11 @@ class Pool:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         stop: asyncio.Event | None = None,
+        slots: ConnectionSlots | None = None,
     ) -> None:
         self._settings = settings
+        self._slots = slots
+        self._heartbeat: asyncio.Task[None] | None = None
         self._clock = clock
         self._sleep = sleep
         self._stop = stop
@@ -54,11 +60,18 @@ class Pool:
         """
         if self._serving:
             return
-        connector = Connector(self._settings, stop=self._stop)
+        connector = self._make_connector()
         count = self._settings.max_connections
         self._serving = [Connection(connector, self._clock, self._sleep) for _ in range(count)]
         # A list of its own: `give_up` shortens the other while this connection is lent.
         self._free = list(self._serving)
+        if self._slots:
+            self._heartbeat = asyncio.create_task(self._keep_slots(self._slots))
+
+    def _make_connector(self) -> Connector:
+        if self._slots:
+            return CountedConnector(self._settings, self._slots, self._stop)
+        return Connector(self._settings, stop=self._stop)
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,7 +85,32 @@ class Pool:
         # When the run is cancelled too: a line that is left open takes one of the few connections
         # that the server allows, until the server gives it up.
         with anyio.CancelScope(shield=True):
+            if self._heartbeat:
+                self._heartbeat.cancel()
+                await asyncio.wait([self._heartbeat])
             await asyncio.gather(*(connection.close() for connection in self._serving))
+
+    async def _keep_slots(self, slots: ConnectionSlots) -> None:
+        """Show the other processes that this one lives, and leave them what it does not use."""
+        while True:
+            # Not `self._sleep`, with which time may pass at once.
+            await asyncio.sleep(SLOT_HEARTBEAT)
+            await self.close_idle()
+            await slots.renew()
+
+    async def close_idle(self) -> None:
+        """Close lines that have carried nothing for a while: others may wait for their slots."""
+        for connection in list(self._free):
+            # A task waits for its turn, or has been lent this connection meanwhile.
+            if self._seats.locked() or connection not in self._free:
+                continue
+            if connection.is_idle(SLOT_HEARTBEAT):
+                # Out of reach while it is closed.
+                await self._seats.acquire()
+                self._free.remove(connection)
+                await connection.close()
+                self._free.insert(0, connection)
+                self._seats.release()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -79,6 +79,18 @@ class Connection:
         """
         await self._ready_line()
 
+    async def reopen(self) -> None:
+        """Replace the line by a new one. Raises what `Connector.open` raises."""
+        old, self._line, self._offered = self._line, None, None
+        try:
+            if old is not None:
+                await old.close(cleanup_timeout(self._settings.timeout))
+            await self._open_line(old)
+        finally:
+            # What it had for the new line is the new line's by now.
+            if old is not None:
+                await self._server.release(old)
+
     async def send_envelope(self, message: Message) -> EnvelopeAccepted | Deferred | Rejected:
         """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
 
@@ -176,8 +188,16 @@ class Connection:
         """Close the line, with QUIT unless it is in a transaction."""
         # Forgotten before the wait: a `close` that is cancelled leaves no line to be used again.
         line, self._line, self._offered = self._line, None, None
-        if line is not None:
+        if line is None:
+            return
+        try:
             await line.close(cleanup_timeout(self._settings.timeout))
+        finally:
+            await self._server.release(line)
+
+    def is_idle(self, seconds: float) -> bool:
+        """Tell whether a line is open and has carried nothing for so many seconds."""
+        return self._line is not None and self._clock() - self._idle_since >= seconds
 
     @property
     def in_transaction(self) -> bool:
@@ -187,19 +207,21 @@ class Connection:
     async def _ready_line(self) -> WireProtocol:
         if self._line is not None and not await self._is_usable(self._line):
             await self.close()
-        if self._line is None:
-            self._line = await self._open_line()
-            self._idle_since = self._clock()
+        return self._line or await self._open_line()
+
+    async def _open_line(self, instead_of: WireProtocol | None = None) -> WireProtocol:
+        self._line = await self._request_line(instead_of)
+        self._idle_since = self._clock()
         return self._line
 
-    async def _open_line(self) -> WireProtocol:
+    async def _request_line(self, instead_of: WireProtocol | None) -> WireProtocol:
         # Only after a message: before, there is no closed line of ours that the server may count.
         for wait in REOPENING if self._has_served else ():
             try:
-                return await self._server.open()
+                return await self._server.open(instead_of)
             except ConnectionRefusal:
                 await self._sleep(wait)
-        return await self._server.open()
+        return await self._server.open(instead_of)
 
     async def _is_usable(self, line: WireProtocol) -> bool:
         """Tell whether a line may carry another message. After a pause, NOOP asks the server."""
@@ -207,6 +229,8 @@ class Connection:
         # commands as that body.
         is_worn = line.transactions >= self._settings.max_messages
         if is_worn or line.in_transaction or not line.usable:
+            return False
+        if not self._server.may_use(line):
             return False
         if self._clock() - self._idle_since < IDLE_LIMIT:
             return True

@@ -10,7 +10,7 @@ from onboarding.ledger.schema.base import metadata, versions
 from onboarding.ledger.schema.decisions import called_off, pauses, replacements
 from onboarding.ledger.schema.deliveries import HELD, REAL, deliveries, events, uid_seeds
 from onboarding.ledger.schema.entries import entries_seen, skipped_entries
-from onboarding.ledger.schema.fleet import job_tables, workers
+from onboarding.ledger.schema.fleet import job_tables, slots, workers
 from onboarding.ledger.schema.inbox import (
     answers,
     handled_replies,
@@ -59,6 +59,7 @@ __all__ = [
     "roster_rows",
     "sessions",
     "skipped_entries",
+    "slots",
     "suppressed_addresses",
     "uid_seeds",
     "versions",

@@ -1,8 +1,8 @@
-"""The tables of the fleet: which workers there are. Empty while no worker has ever run."""
+"""The tables of the fleet: its workers, and the open connections to mail servers of all runs."""
 
 import sqlalchemy as sa
 
-from onboarding.ledger.schema.base import metadata, text_column
+from onboarding.ledger.schema.base import BigNumber, metadata, text_column
 from onboarding.ledger.sql import UtcDateTime
 
 workers = sa.Table(
@@ -31,3 +31,21 @@ job_tables = sa.Table(
     sa.Column("version", sa.Text, primary_key=True),
 )
 """One row: the version of procrastinate whose tables are beside these; none before they are."""
+
+slots = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("id", BigNumber, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, index=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started", sa.Text, nullable=False),
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+"""One row for each open connection to a mail server, and for each that waits to be opened.
+
+`name` is the account at the server. The rows with the lowest ids are open, as many as the settings
+allow; the others wait in this order. `holder`, `machine`, `pid`, `started` and `until` are as in
+`leases`.
+"""

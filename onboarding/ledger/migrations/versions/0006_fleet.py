@@ -1,4 +1,4 @@
-"""What a fleet of workers needs: which workers there are, and which tables their jobs have."""
+"""What a fleet of workers needs: which workers and connections there are, and tables of jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ def upgrade() -> None:
     """Add what is new; what is there stays as it is."""
     _add_workers()
     _key_suppressed_by_account()
+    _add_slots()
 
 
 def _add_workers() -> None:
@@ -59,3 +60,18 @@ _MAILED = (
     " JOIN sessions s ON s.id = d.session WHERE a.account = 'default'"
 )
 """Addresses with the sessions of their messages."""
+
+
+def _add_slots() -> None:
+    op.create_table(
+        "slots",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("machine", sa.Text, nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("started", sa.Text, nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_slots"),
+    )
+    op.create_index("ix_slots_name", "slots", ["name"])
