@@ -5,7 +5,7 @@ Asks only the ledger, and for `--failed-roster` the roster; changes nothing in e
 
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -21,7 +21,7 @@ from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config
 from onboarding.pipeline.hand_off import read_failed_rows, read_report
 from onboarding.pipeline.status import no_run_yet
-from onboarding.pipeline.target import Target, all_targets, find_target
+from onboarding.pipeline.target import Target, account_targets, all_targets, find_target
 from onboarding.reports.crm import CrmShape, build_crm_table
 from onboarding.reports.csv_file import render_csv
 from onboarding.reports.report import Report
@@ -36,6 +36,14 @@ Names = Annotated[
 ]
 EveryWebinar = Annotated[
     bool, typer.Option("--all", help="Every webinar of config.toml that has had a run.")
+]
+OfAccount = Annotated[
+    str,
+    typer.Option(
+        "--account",
+        metavar="NAME",
+        help="Every webinar of [accounts.NAME] that has had a run; `default` is [ringcentral].",
+    ),
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="A table for a spreadsheet.")]
 Html = Annotated[bool, typer.Option("--html", help="One self-contained page.")]
@@ -102,6 +110,7 @@ def report_command(
     names: Names = None,
     *,
     every: EveryWebinar = False,
+    account: OfAccount = "",
     formats: FormatOptionGroup,
     failed_roster: FailedRoster = None,
     invitees: options.Invitees = None,
@@ -111,14 +120,15 @@ def report_command(
     """Write the hand-off for marketing operations; join links are masked."""
     # All that is wrong with the options is said before the ledger is opened or a file is touched.
     form = formats.select()
-    _check_options(form, names or [], failed_roster, output, every=every)
+    _check_choice(names or [], account, every=every)
+    _check_options(form, names or [], failed_roster, output)
     config = options.load_config(config_file)
     crm = _find_shape(config, formats.shape) if formats.shape else None
-    targets = _find_targets(config, names or [], invitees, every=every)
+    targets = _find_targets(config, names or [], account, invitees)
     # With the targets: the rosters of this call are the files that are most easily overwritten.
     for file in filter(None, (output, failed_roster)):
         check_output_file(file, config, targets)
-    report = _read_report(config, targets, every=every)
+    report = _read_report(config, targets, is_named=bool(names))
     # Rendered before the failed rows are read: a roster that
     # can't be read must not cost the report.
     if form:
@@ -127,13 +137,19 @@ def report_command(
         _write_failed_roster(targets[0], report, failed_roster)
 
 
+def _check_choice(names: Sequence[str], account: str, *, every: bool) -> None:
+    """Check that webinars are chosen in one way. Raises BadParameter."""
+    if [every, bool(account), bool(names)].count(True) != 1:
+        raise typer.BadParameter(
+            "Name webinars, or use --all or --account.", param_hint="NAME / --all / --account"
+        )
+
+
 def _check_options(
     form: ReportFormat | None,
     names: Sequence[str],
     failed_roster: Path | None,
     output: Path | None,
-    *,
-    every: bool,
 ) -> None:
     """Check what needs no configuration. Raises BadParameter."""
     # Resolved: two spellings of one file would overwrite the first with the second.
@@ -141,7 +157,6 @@ def _check_options(
     is_on_terminal = form is ReportFormat.XLSX and output is None and sys.stdout.isatty()
     # In the order in which a person meets them; the first that holds is said.
     refusals = (
-        (every == bool(names), "Name webinars, or use --all.", "NAME / --all"),
         (not (form or failed_roster), "Choose what to write.", FORMAT_OPTIONS),
         (failed_roster and len(names) != 1, "It is for one webinar: name it.", "--failed-roster"),
         (output and not form, "Choose what to write there.", FORMAT_OPTIONS),
@@ -159,19 +174,21 @@ def _find_shape(config: Config, name: str) -> CrmShape:
 
 
 def _find_targets(
-    config: Config, names: Iterable[str], invitees: Path | None, *, every: bool
+    config: Config, names: Sequence[str], account: str, invitees: Path | None
 ) -> list[Target]:
-    if every:
+    if account:
+        return account_targets(config, account)
+    if not names:
         return all_targets(config)
     # A name that is given twice would count its people twice.
     return [find_target(config, name, invitees) for name in dict.fromkeys(names)]
 
 
-def _read_report(config: Config, targets: Sequence[Target], *, every: bool) -> Report:
-    """Read the report. With `--all`, webinars without a run are named and left out."""
+def _read_report(config: Config, targets: Sequence[Target], *, is_named: bool) -> Report:
+    """Read the report. Of all or an account's, webinars without a run are named and left out."""
     report, unknown = read_report(config, targets, datetime.now(UTC), ProgressLines())
-    # A webinar that was named must be in the report. With --all, the new ones simply come later.
-    if unknown and not every:
+    # A webinar that was named must be in the report. Of the others, new ones simply come later.
+    if unknown and is_named:
         raise no_run_yet(unknown[0])
     for name in unknown:
         echo(f"{name} has had no run yet, so it is left out.", err=True)

@@ -116,6 +116,21 @@ def all_targets(config: Config) -> list[Target]:
     return [find_target(config, name) for name in config.webinars]
 
 
+def account_targets(config: Config, account: str) -> list[Target]:
+    """List an account's webinars. Raises ConfigurationError if there is no such account, or none.
+
+    `default` is the account of `[ringcentral]`.
+    """
+    own = config.of_account(account).company.account
+    found = [target for target in all_targets(config) if target.company.account == own]
+    if not found:
+        raise ConfigurationError(
+            f"No webinar of {config.file} is of the account {account}.",
+            hint=f'A webinar names it with account = "{account}".',
+        )
+    return found
+
+
 def find_look_key(server: str, target: Target) -> LookKey:
     """Name what the ledger remembers of a webinar between runs."""
     return LookKey(server, target.webinar_id, target.session_id)

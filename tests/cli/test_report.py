@@ -187,7 +187,7 @@ async def test_roster_without_a_fault_has_no_rows_to_correct(tmp_path):
 
 REFUSED = [
     ([NAME], "Choose what to write"),
-    (["--csv"], "Name webinars, or use --all"),
+    (["--csv"], "Name webinars, or use --all or --account"),
     ([NAME, "--all", "--csv"], "Name webinars, or use --all"),
     ([NAME, "--csv", "--html"], "Choose one of them"),
     ([NAME, "--as", "salesforce", "--json"], "A CRM's shape is CSV"),

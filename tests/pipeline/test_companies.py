@@ -68,6 +68,7 @@ async def test_each_companys_mail_holds_nothing_of_the_others(tmp_path):
         ("status", ACME, "--json"),
         ("report", ACME, "--json"),
         ("report", ACME, "--html"),
+        ("report", "--account", "acme", "--csv"),
         ("show", ACME, CARLOS.email),
         ("plan", ACME),
         ("preview", ACME, "--out", "preview"),
@@ -89,6 +90,26 @@ async def test_no_command_about_one_company_shows_another(tmp_path, words):
         # It is about this company, so that what is not there could have been.
         assert any(word in text.lower() for text in (seen.all, *texts) for word in ("acme", "carl"))
         assert_nothing_of(stage.brightwater, [seen.all, *texts])
+
+
+@pytest.mark.parametrize(
+    ("account", "code", "said"),
+    [
+        ("default", 0, "guest1@example.com"),
+        ("acmee", 2, "There is no section [accounts.acmee]"),
+        ("empty", 2, "is of the account empty."),
+    ],
+)
+async def test_report_of_an_account_is_about_its_webinars(tmp_path, account, code, said):
+    async with stage_companies(tmp_path) as stage:
+        await stage.scene.cron()
+        with (tmp_path / "config.toml").open("a") as file:
+            file.write("[accounts.empty]\n")
+
+        seen = await on(stage.scene, "report", "--account", account, "--csv")
+
+        assert (seen.code, said in seen.all) == (code, True)
+        assert_nothing_of(stage.acme, [seen.all])
 
 
 async def test_plan_page_holds_nothing_of_another_company(tmp_path):
