@@ -67,6 +67,11 @@ def check_command(
     config = options.load_config(config_file)
     # Before the services are opened: a mistyped name must cost no call at RingCentral.
     targets = [find_target(config, name)] if name else all_targets(config)
+    if resolver:
+        # A late import: most checks go without the DNS library and its list of domains.
+        from onboarding.pipeline.dns_check import check_server_address  # noqa: PLC0415
+
+        check_server_address(resolver)
 
     async def work(stop: asyncio.Event) -> int:
         code = await print_checks(config, targets, stop)
@@ -133,7 +138,7 @@ async def print_dns_checks(
     config: Config, targets: Sequence[Target], server: str, stop: asyncio.Event
 ) -> int:
     """Print what the DNS says of the sender, line by line. Returns how many lines are `NO`."""
-    # A late import: most checks go without the DNS library and its list of domains.
+    # A late import, as above.
     from onboarding.pipeline.dns_check import check_dns  # noqa: PLC0415
 
     faults = 0

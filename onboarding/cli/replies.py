@@ -6,6 +6,8 @@ Reads the mailbox of `[replies]`, or one message that a mail server hands over. 
 import asyncio
 import secrets
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -53,7 +55,7 @@ def replies_command(
     webinars, and so is what is shown.
     """
     if name == "-":
-        raise typer.Exit(_take_message(options.load_config(config_file)))
+        raise typer.Exit(_take_message(config_file))
     config = options.load_config(config_file)
     find_target(config, name)
     if not config.replies.is_configured:
@@ -119,7 +121,7 @@ async def read_inbox(services: Services, *, quiet: bool) -> InboxEnd:
     return InboxEnd(EXIT_DONE, alerts)
 
 
-def _take_message(config: Config) -> int:
+def _take_message(config_file: Path | None) -> int:
     """Take one message from a mail server. If anything fails, the mail server may try again.
 
     With any other exit code than 75 it would return the message to its sender, which is no one.
@@ -130,19 +132,22 @@ def _take_message(config: Config) -> int:
         if not sys.stdin.buffer.read(MAX_BYTES):
             break
 
-    async def work(stop: asyncio.Event) -> InboxReading:
-        async with options.open_command_services(config, stop, quiet=True) as services:
-            reading = await read_one(services, content)
-            # The mail server reads what is printed, so the producer hears of it from the next run.
-            await store_alert_events(services, find_news_alerts(config, reading))
-            return reading
-
     try:
-        print_news(config, run_until_stopped(work))
+        config = options.load_config(config_file)
+        print_news(config, run_until_stopped(partial(_record_message, config, content)))
     except OnboardingError as error:
+        # A mistake in config.toml too: the message waits until a person has corrected it.
         echo(f"onboarding: {error}", err=True)
         return EXIT_TRY_LATER
     return EXIT_DONE
+
+
+async def _record_message(config: Config, content: bytes, stop: asyncio.Event) -> InboxReading:
+    async with options.open_command_services(config, stop, quiet=True) as services:
+        reading = await read_one(services, content)
+        # The mail server reads what is printed, so the producer hears of it from the next run.
+        await store_alert_events(services, find_news_alerts(config, reading))
+        return reading
 
 
 def print_news(config: Config, reading: InboxReading) -> None:

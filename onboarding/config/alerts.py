@@ -14,10 +14,13 @@ SHORTEST_REPEAT = timedelta(minutes=10)
 
 def _check_to(value: str) -> str:
     local, _, domain = value.rpartition("@")
-    is_written = value.isascii() and local and domain and not set(value) & set(' <>,;"\t\r\n')
+    is_written = local.isascii() and local and domain and not set(value) & set(' <>,;"\t\r\n')
     if value and not is_written:
         raise ValueError('write a bare address, such as "producer@example.com"')
-    return encode_address_domain(value)
+    try:
+        return encode_address_domain(value)
+    except ValueError:
+        raise ValueError("the domain of this address can't exist") from None
 
 
 def _check_webhook(value: SecretStr) -> SecretStr:

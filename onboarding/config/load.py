@@ -156,9 +156,8 @@ def find_secrets(
             continue
         key_path = (*path, key)
         inner = field.annotation
-        # `get_args` looks into `SecretStr | None`.
         is_beside_secret = (key_path[0], key) in ALSO_SECRET
-        if SecretStr in (inner, *get_args(inner)) or is_beside_secret:
+        if _holds_secret(inner) or is_beside_secret:
             yield f"{file}: {_format_key(key_path)} is a secret. {_advice_for_secret(key_path)}"
         elif is_model(inner):
             yield from find_secrets(content[key], inner, file, key_path)
@@ -169,6 +168,11 @@ def find_secrets(
             for name, section in sections.items():
                 yield from find_secrets(section, named, file, (*key_path, name))
                 yield from _find_variables(section, file, (*key_path, name))
+
+
+def _holds_secret(kind: Any) -> bool:
+    """Whether a type is `SecretStr`, also as `SecretStr | None` and with a check of its own."""
+    return kind is SecretStr or any(map(_holds_secret, get_args(kind)))
 
 
 def _model_of_names(kind: Any) -> Any:

@@ -107,6 +107,8 @@ class RepliesSettings(ImapSettings, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
+        if self.username and not self.is_configured:
+            raise ValueError("names no mailbox: give host, maildir or mbox")
         if _count_given({"host": self.host, "maildir": self.maildir, "mbox": self.mbox}) > 1:
             raise ValueError("leave one of host, maildir and mbox: they name the same mailbox")
         # Other programs write to these files too; a folder is IMAP's.
@@ -135,6 +137,8 @@ class SentSettings(ImapSettings, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
+        if self.username and not self.is_configured:
+            raise ValueError("names no place to look: give host or log")
         if _count_given({"host": self.host, "log": self.log}) > 1:
             raise ValueError("leave one of host and log")
         return self

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from onboarding.config import Config
 from onboarding.dns.check import MailSender, check_sender, is_about_server
-from onboarding.dns.lookup import Resolver
+from onboarding.dns.lookup import Resolver, parse_server
 from onboarding.model.addresses import encode_domain
 from onboarding.model.checks import CheckResult
 from onboarding.pipeline.target import Target
@@ -33,6 +33,11 @@ async def check_dns(
             # Once is enough: it would be so for the next sender too.
             if is_about_server(result):
                 return
+
+
+def check_server_address(server: str) -> None:
+    """Make sure that a DNS server is named by its address. Raises ConfigurationError."""
+    parse_server(server)
 
 
 def build_sender(config: Config) -> MailSender:

@@ -35,6 +35,13 @@ def dns_lines(seen):
     return [line for line in seen.out.splitlines() if "DNS: " in line]
 
 
+async def test_a_resolver_that_is_no_address_is_said_before_anything_is_asked(scene):
+    seen = await on(scene, "check", "--dns", "--resolver", "300.1.1.1")
+
+    assert (seen.code, seen.out) == (2, "")
+    assert "'300.1.1.1' is no address of a DNS server." in seen.err
+
+
 async def test_sender_that_is_right_is_said_line_by_line(scene):
     async with serve_dns(ZONE) as server:
         words = ("--dns", "--resolver", server.address, "--strict")

@@ -63,6 +63,20 @@ async def test_message_that_can_not_be_recorded_is_tried_again_later(scene):
     assert "Traceback" not in refused.all
 
 
+@pytest.mark.parametrize("fault", ["no [toml", "[replies]\nfoldr = 1\n"])
+async def test_message_waits_until_a_mistake_in_the_configuration_is_corrected(scene, fault):
+    file = scene.folder / "config.toml"
+    right = file.read_text()
+    file.write_text(right + fault)
+    refused = await on(scene, "replies", "-", stdin=bounce(scene))
+    file.write_text(right)
+    taken = await on(scene, "replies", "-", stdin=bounce(scene))
+
+    assert (refused.code, refused.out) == (75, "")
+    assert "Traceback" not in refused.err
+    assert "came back" in taken.out
+
+
 async def test_person_sees_what_came_back_and_what_to_do(scene):
     for part in ("new", "cur", "tmp"):
         (scene.folder / "mail" / part).mkdir(parents=True)

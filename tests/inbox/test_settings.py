@@ -46,6 +46,7 @@ def test_port_and_log_in_are_chosen_by_what_is_given(given, port, auth):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        ({"username": "b"}, "names no mailbox: give host, maildir or mbox"),
         ({"host": "imap.example.com"}, "needs a username: no mailbox can be read without a log-in"),
         (
             {"host": "imap.example.com", "username": "b", "security": "none"},
