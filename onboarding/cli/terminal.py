@@ -159,22 +159,18 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     # A Runner and not `asyncio.run`: that would always close its loop, and wait for its threads.
     runner = asyncio.Runner(loop_factory=loop_factory())
     try:
-        result = runner.run(_run_with_signals(work))
+        return runner.run(_run_with_signals(work))
     except Interrupted:
         # The work has closed what it opened. Closing the loop would wait for a name that is being
         # looked up, and only the resolver's own timeout ends that. The entry point exits without
         # closing it.
         _OPEN_RUNNERS.append(runner)
         raise
-    except BaseException:
-        runner.close()
-        raise
-    else:
-        runner.close()
-        return result
     finally:
         # Otherwise Ctrl-C during the last moments would print a traceback.
         signal.signal(signal.SIGINT, before)
+        if runner not in _OPEN_RUNNERS:
+            runner.close()
 
 
 async def _run_with_signals(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from onboarding.ledger.deliveries import build_delivery, select_deliveries
 from onboarding.ledger.schema import REAL, deliveries, skipped_entries
 from onboarding.model.deliveries import HOLDS_FACTS, WAS_ON_ITS_WAY, Delivery, Mailbox, State
-from onboarding.model.kinds import clears_facts, facts_after, sets_facts, tells_facts
+from onboarding.model.kinds import RULES, clears_facts, sets_facts, tells_facts
 
 
 def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
@@ -42,7 +42,7 @@ def _add_delivery(mailbox: Mailbox, delivery: Delivery) -> Mailbox:
         return _add_entry(mailbox, delivery.entry, delivery.facts.start)
     facts, invited_at = mailbox.facts, mailbox.invited_at
     if delivery.state in HOLDS_FACTS:
-        facts = facts_after(delivery.kind, delivery.facts, facts)
+        facts = RULES[delivery.kind].facts_after(delivery.facts, facts)
     if delivery.state in HOLDS_FACTS and clears_facts(delivery.kind):
         invited_at = None
     elif delivery.state in WAS_ON_ITS_WAY and sets_facts(delivery.kind):

@@ -59,6 +59,35 @@ class KindRules:
     shows_previous: bool = False
     comes_first: bool = False
 
+    def due_at(self, session: Session, now: datetime) -> datetime:
+        """When a message that is queued now may leave: at once, or after the session's end."""
+        return max(now, session.end) if self.due_after_end else now
+
+    def expires_at(self, session: Session) -> datetime:
+        """When a message's use is over, so that it is sent no more."""
+        return session.end + self.useful_for
+
+    def is_over(self, session: Session, now: datetime) -> bool:
+        """Whether a message would come too late.
+
+        RingCentral may call a session finished before its planned end. Then only messages that are
+        due after the end are of use.
+        """
+        # UNKNOWN is not finished: a word of RingCentral's that is new must not stop all mail.
+        is_finished = session.status is SessionStatus.FINISHED and not self.due_after_end
+        return is_finished or now >= self.expires_at(session)
+
+    def facts_after(self, facts: Facts, held: Facts | None) -> Facts | None:
+        """The facts that a mailbox holds once a message is sent; `held` are those before."""
+        # All effects are here: a new one that is forgotten raises KeyError, and is not taken for
+        # another.
+        effects = {
+            FactsEffect.HOLDS_THEM: facts,
+            FactsEffect.HOLDS_NONE: None,
+            FactsEffect.UNCHANGED: held,
+        }
+        return effects[self.facts_effect]
+
 
 RULES: Mapping[Kind, KindRules] = MappingProxyType(
     {
@@ -105,36 +134,3 @@ def tells_facts(kind: Kind) -> bool:
 def default_template(kind: Kind) -> str:
     """Name the templates of a message that names none itself."""
     return RULES[kind].template or kind.value
-
-
-def facts_after(kind: Kind, facts: Facts, held: Facts | None) -> Facts | None:
-    """The facts that a mailbox holds once a message is sent; `held` are those before."""
-    # All effects stand here: a new one that is forgotten raises KeyError, and is not taken for
-    # another.
-    effects = {
-        FactsEffect.HOLDS_THEM: facts,
-        FactsEffect.HOLDS_NONE: None,
-        FactsEffect.UNCHANGED: held,
-    }
-    return effects[RULES[kind].facts_effect]
-
-
-def due_at(kind: Kind, session: Session, now: datetime) -> datetime:
-    """When a message that is queued now may leave: at once, or after the session's end."""
-    return max(now, session.end) if RULES[kind].due_after_end else now
-
-
-def expires_at(kind: Kind, session: Session) -> datetime:
-    """When a message's use is over, so that it is sent no more."""
-    return session.end + RULES[kind].useful_for
-
-
-def is_over(kind: Kind, session: Session, now: datetime) -> bool:
-    """Whether a message would come too late.
-
-    RingCentral may call a session finished before its planned end. Then only messages that are due
-    after the end are of use.
-    """
-    # UNKNOWN is not finished: a word of RingCentral's that is new must not stop all mail.
-    is_finished = session.status is SessionStatus.FINISHED and not RULES[kind].due_after_end
-    return is_finished or now >= expires_at(kind, session)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import call_offs, roster_rows
-from onboarding.model.kinds import Kind, is_over
+from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Roster
 from onboarding.model.sessions import CallOff
 from onboarding.pipeline.acts import approve_act
@@ -35,7 +35,7 @@ async def prepare_call_off(services: Services, target: Target, by: str) -> Prepa
     state = await refresh_or_recall(services, target, roster, even_without_call_off=True)
     state, doubts = await recover(services, state)
     snapshot = state.snapshot
-    if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
+    if RULES[Kind.CANCELLATION].is_over(snapshot.session, snapshot.now):
         message = f"The session of {target.name} is over: there is nothing to call off."
         raise ConfigurationError(message, hint=f"`onboarding status {target.name}` shows it.")
     # Only in memory, so that the plan can be shown. `execute_call_off` stores it after the yes.

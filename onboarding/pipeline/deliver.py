@@ -17,7 +17,7 @@ from onboarding.ledger import claims, deliveries, new_deliveries
 from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, calendar_uid, message_id
-from onboarding.model.kinds import RULES, Kind, clears_facts, due_at, expires_at
+from onboarding.model.kinds import RULES, Kind, clears_facts
 from onboarding.model.sessions import Facts
 from onboarding.pipeline.delivery_run import DeliveryRun
 from onboarding.pipeline.refresh import RunState
@@ -157,8 +157,10 @@ def _new_delivery(
         number=number,
         message_id=message_id(session.key, invitee.email, kind, number, domain, rehearsal),
         facts=facts,
-        due_at=due_at(kind, session, owed.due_at),
-        expires_at=(find_deadline(owed.due, session) if owed.due else expires_at(kind, session)),
+        due_at=RULES[kind].due_at(session, owed.due_at),
+        expires_at=(
+            find_deadline(owed.due, session) if owed.due else RULES[kind].expires_at(session)
+        ),
         rehearsal_to=rehearsal_to,
         entry=owed.due.entry.id if owed.due else "",
     )

@@ -19,7 +19,7 @@ from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import deliveries, replacements
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
-from onboarding.model.kinds import Kind, is_over
+from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee, Role, Roster, format_problem
 from onboarding.model.registrations import find_registration, matches
 from onboarding.model.sessions import SessionStatus
@@ -216,7 +216,7 @@ async def _refuse_people(
     is_host = old.role is Role.HOST or any(matches(host, old) for host in hosts)
     obstacles = {
         f"{target.name} is called off": snapshot.call_off is not None,
-        "The session is over": is_over(Kind.INVITATION, snapshot.session, snapshot.now),
+        "The session is over": RULES[Kind.INVITATION].is_over(snapshot.session, snapshot.now),
         # The Host's record can't be deleted (docs/ringcentral.md, "Invitees"), and their role on
         # the roster may be wrong: so RingCentral's list is asked, too.
         f"{old.email} is the host, and a webinar keeps its host": is_host,

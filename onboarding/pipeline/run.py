@@ -183,8 +183,8 @@ async def begin_run(
         if prepared.mailer:  # None: nothing was owed or queued when this run looked
             begun.queued = await prepared.mailer.queue(begun.state, begun.plan, rehearsal_to, also)
         services.raise_if_stopped()
+    # A signal, too: `status` and cron's mail need the problems that were found by then.
     except BaseException:
-        # `status` and cron's mail need the problems found before the error.
         await record_problems(services, begun)
         raise
     begun.heavy_calls = count_heavy_calls(services) - prepared.calls_before

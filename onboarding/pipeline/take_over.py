@@ -6,7 +6,7 @@ or a person, has given the panel their links already. Which mailboxes are record
 """
 
 from onboarding.ledger import new_deliveries
-from onboarding.model.kinds import expires_at
+from onboarding.model.kinds import RULES
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.plan import Plan, PlanItem
@@ -40,5 +40,5 @@ def _make_record(item: PlanItem, state: RunState) -> new_deliveries.NewDelivery 
         facts=facts,
         # Never claimed: only what is `queued` is, and this is stored as `recorded`.
         due_at=state.snapshot.now,
-        expires_at=expires_at(item.as_told, session),
+        expires_at=RULES[item.as_told].expires_at(session),
     )

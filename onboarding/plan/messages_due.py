@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from onboarding.model.deliveries import Delivery, Mailbox, State
 from onboarding.model.entries import find_send_after
-from onboarding.model.kinds import RULES, Kind, clears_facts, is_over, sets_facts
+from onboarding.model.kinds import RULES, Kind, clears_facts, sets_facts
 from onboarding.model.people import Problem, Role
 from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
@@ -106,7 +106,7 @@ def _find_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> P
             return plan_cancellation(item, snapshot)
         # From here on a message is only due before the end. A kind for the time after the session
         # (`due_after_end`) goes above this line.
-        case _ if is_over(Kind.UPDATE, snapshot.session, snapshot.now):
+        case _ if RULES[Kind.UPDATE].is_over(snapshot.session, snapshot.now):
             return replace(item, mail_reason=SESSION_IS_OVER, skip=SkipCode.SESSION_OVER)
         # The link is not known before the PATCH: its answer is planned with a second time.
         case Action.ADD | Action.REPLACE:
@@ -140,7 +140,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
         cancelled = _add_cancelled(item, snapshot)
         never_mailed = replace(item, mail_reason=_NEVER_MAILED, skip=SkipCode.NEVER_MAILED)
         return cancelled if cancelled.mail_reason else never_mailed
-    if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
+    if RULES[Kind.CANCELLATION].is_over(snapshot.session, snapshot.now):
         return replace(item, mail_reason=SESSION_IS_OVER, skip=SkipCode.SESSION_OVER)
     # Their cancellation is written already, and waits for its time or for a person.
     if last and clears_facts(last.kind) and last.state in {State.QUEUED, *_WHY_HELD}:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from onboarding.model.deliveries import Delivery, State
-from onboarding.model.kinds import Kind, clears_facts, is_over
+from onboarding.model.kinds import RULES, Kind, clears_facts
 from onboarding.model.sessions import CALLED_OFF
 from onboarding.plan.messages_due import (
     MAY_HAVE_ARRIVED,
@@ -78,7 +78,7 @@ def _find_resend_obstacle(item: PlanItem, kind: Kind, snapshot: Snapshot) -> str
     takes_back = clears_facts(kind)
     # The first that applies is the answer: what concerns the session stands before the person.
     obstacles = {
-        SESSION_IS_OVER: is_over(kind, snapshot.session, snapshot.now),
+        SESSION_IS_OVER: RULES[kind].is_over(snapshot.session, snapshot.now),
         CALLED_OFF: not takes_back and snapshot.call_off is not None,
         _SUPPRESSED: item.invitee.key in snapshot.suppressed,
         _BACK_ON_BOARD: takes_back and is_on_board and snapshot.call_off is None,

@@ -4,7 +4,6 @@ import ast
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
@@ -41,35 +40,28 @@ def facts(link: str) -> Facts:
     return Facts(link, Role.PANELIST, START, timedelta(hours=1))
 
 
-@pytest.fixture
-def thanks(monkeypatch: pytest.MonkeyPatch) -> Kind:
-    """A kind that is sent after the session, in the place of the scheduled one."""
-    monkeypatch.setattr(kinds, "RULES", MappingProxyType({**RULES, Kind.SCHEDULED: THANKS}))
-    return Kind.SCHEDULED
-
-
 def test_a_scheduled_message_tells_no_facts_and_carries_no_calendar_entry():
     rules = RULES[Kind.SCHEDULED]
     assert not rules.has_calendar
     assert [kind for kind in Kind if not kinds.tells_facts(kind)] == [Kind.SCHEDULED]
-    assert kinds.facts_after(Kind.SCHEDULED, facts("new"), facts("old")) == facts("old")
+    assert rules.facts_after(facts("new"), facts("old")) == facts("old")
 
 
-@pytest.mark.parametrize("kind", [kind for kind, rules in RULES.items() if not rules.due_after_end])
-def test_what_is_due_before_the_end_leaves_at_once_and_is_of_use_until_then(kind: Kind):
-    assert kinds.due_at(kind, SESSION, START - DAY) == START - DAY
-    assert kinds.expires_at(kind, SESSION) == END
-    assert not kinds.is_over(kind, SESSION, END - timedelta(seconds=1))
-    assert kinds.is_over(kind, SESSION, END)
-    assert kinds.is_over(kind, FINISHED, START - DAY)
+@pytest.mark.parametrize("rules", [rules for rules in RULES.values() if not rules.due_after_end])
+def test_what_is_due_before_the_end_leaves_at_once_and_is_of_use_until_then(rules: KindRules):
+    assert rules.due_at(SESSION, START - DAY) == START - DAY
+    assert rules.expires_at(SESSION) == END
+    assert not rules.is_over(SESSION, END - timedelta(seconds=1))
+    assert rules.is_over(SESSION, END)
+    assert rules.is_over(FINISHED, START - DAY)
 
 
-def test_a_message_for_after_the_session_waits_for_its_end_and_outlives_it(thanks: Kind):
-    assert kinds.due_at(thanks, SESSION, START - DAY) == END
-    assert kinds.due_at(thanks, SESSION, END + DAY) == END + DAY
-    assert kinds.expires_at(thanks, SESSION) == END + 3 * DAY
-    assert not kinds.is_over(thanks, FINISHED, END + DAY)
-    assert kinds.is_over(thanks, FINISHED, END + 3 * DAY)
+def test_a_message_for_after_the_session_waits_for_its_end_and_outlives_it():
+    assert THANKS.due_at(SESSION, START - DAY) == END
+    assert THANKS.due_at(SESSION, END + DAY) == END + DAY
+    assert THANKS.expires_at(SESSION) == END + 3 * DAY
+    assert not THANKS.is_over(FINISHED, END + DAY)
+    assert THANKS.is_over(FINISHED, END + 3 * DAY)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +73,15 @@ def test_a_message_for_after_the_session_waits_for_its_end_and_outlives_it(thank
     ],
 )
 def test_what_a_mailbox_holds_once_a_message_is_sent(kind: Kind, held: Facts | None):
-    assert kinds.facts_after(kind, facts("new"), facts("old")) == held
+    assert RULES[kind].facts_after(facts("new"), facts("old")) == held
     assert kinds.sets_facts(kind) is (held is not None)
     assert kinds.clears_facts(kind) is (held is None)
 
 
-def test_a_message_may_leave_what_a_mailbox_holds_as_it_is(thanks: Kind):
-    assert kinds.facts_after(thanks, facts("new"), facts("old")) == facts("old")
-    assert not kinds.sets_facts(thanks)
-    assert not kinds.clears_facts(thanks)
+def test_a_message_may_leave_what_a_mailbox_holds_as_it_is():
+    assert THANKS.facts_after(facts("new"), facts("old")) == facts("old")
+    assert not kinds.sets_facts(Kind.SCHEDULED)
+    assert not kinds.clears_facts(Kind.SCHEDULED)
 
 
 def test_no_other_module_asks_for_a_kind_by_name():
