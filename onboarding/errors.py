@@ -5,6 +5,7 @@ or an outcome, and the run goes on with the others. An exception from here ends 
 
     OnboardingError              2  (never raised itself)
     +-- ConfigurationError       2  a setting, secret, template or roster is missing or wrong
+    |   +-- OutdatedLedger       2  the ledger on a server has an older version's tables
     +-- Refused                  2  RingCentral or the mail server refuses *us*
     +-- TooManyRejections        1  the mail server rejects one message after another
     +-- TryLater                75  a server is away or busy, or another run holds the webinar
@@ -47,6 +48,10 @@ class OnboardingError(Exception):
 
 class ConfigurationError(OnboardingError):
     """A setting, a secret, a template or the roster is missing or wrong; the user can fix it."""
+
+
+class OutdatedLedger(ConfigurationError):
+    """The ledger on a server lacks this version's tables: a person decides when it gets them."""
 
 
 class Refused(OnboardingError):

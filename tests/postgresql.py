@@ -17,6 +17,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from onboarding.fleet.engine import read_schema
 from onboarding.ledger.places import ServerPlace
 from onboarding.ledger.postgresql import upgrade_server
 
@@ -107,7 +108,7 @@ def run_server(*, flushes: bool = False) -> Iterator[RunningServer]:
             (where,) = server.execute("SHOW data_directory")
             assert where == (str(folder / "data"),)
             server.execute(f"CREATE DATABASE {TEMPLATE}")
-            upgrade_server(server.place(TEMPLATE), 1.0)
+            upgrade_server(server.place(TEMPLATE), 1.0, read_schema())
             yield server
         finally:
             server.control("stop", "-m", "immediate")

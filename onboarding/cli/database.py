@@ -13,11 +13,11 @@ from onboarding.cli.streams import echo
 from onboarding.cli.terminal import ProgressLines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
+from onboarding.fleet.tables import upgrade_all
 from onboarding.pipeline.ledger_care import (
     back_up_ledger,
     check_ledger,
     copy_ledger,
-    upgrade_ledger,
 )
 
 _COPY_ADDRESSES = 2
@@ -70,7 +70,7 @@ def db_command(
         case DbAction.BACKUP:
             echo(f"Copied the ledger to {back_up_ledger(config, output, datetime.now(UTC))}.")
         case DbAction.UPGRADE:
-            asyncio.run(upgrade_ledger(config))
+            asyncio.run(upgrade_all(config))
             echo("The ledger has the tables of this version.")
         case DbAction.COPY:
             source, target = addresses or ("", "")

@@ -102,6 +102,12 @@ COMMANDS = (
         "Serve the console: web pages that show every webinar, and let approvers act.",
     ),
     CommandRow(
+        "worker",
+        "worker",
+        SEND,
+        "Work as one of several processes that share a ledger on PostgreSQL; or show what they do.",
+    ),
+    CommandRow(
         "resolve", "operate", REPAIR, "List messages in doubt, or say whether they were sent."
     ),
     CommandRow(

@@ -4,7 +4,6 @@ Reads the mailbox of `[replies]`, or one message that a mail server hands over. 
 """
 
 import asyncio
-import secrets
 import sys
 from functools import partial
 from pathlib import Path
@@ -26,11 +25,11 @@ from onboarding.errors import (
     OnboardingError,
 )
 from onboarding.inbox.parts import MAX_BYTES
-from onboarding.model.alerts import Alert, AlertKind
 from onboarding.model.answers import WORDS, Answer
 from onboarding.model.deliveries import State
 from onboarding.pipeline.alerts import store_alert_events
 from onboarding.pipeline.inbox import InboxNews, InboxReading, note_fault, read_one, read_replies
+from onboarding.pipeline.inbox_alerts import find_news_alerts, name_webinar
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import find_target
 
@@ -78,25 +77,6 @@ def replies_command(
         print_text(_describe_count(reading))
     has_bounces = any(news.what == State.BOUNCED for news in reading.news)
     raise typer.Exit(EXIT_NEEDS_A_PERSON if has_bounces else EXIT_DONE)
-
-
-TOLD = frozenset({Answer.DECLINED, Answer.FORWARDED, Answer.COUNTER, Answer.DELEGATED})
-"""Answers that the producer is told. A message that came back is told while it needs a person."""
-
-
-def find_news_alerts(config: Config, reading: InboxReading) -> tuple[Alert, ...]:
-    """Find what the producer should know of what came back, once."""
-    return tuple(
-        Alert(
-            # At random: each is told once by the inbox already, and a digest would name the person.
-            f"answer {secrets.token_hex(16)}",
-            AlertKind(news.what),
-            _name_webinar(config, news),
-            is_event=True,
-        )
-        for news in reading.news
-        if news.what in TOLD
-    )
 
 
 async def read_inbox(services: Services, *, quiet: bool) -> InboxEnd:
@@ -153,7 +133,7 @@ async def _record_message(config: Config, content: bytes, stop: asyncio.Event) -
 def print_news(config: Config, reading: InboxReading) -> None:
     """Print what came back, a line for each."""
     for news in reading.news:
-        print_text(f"{_name_webinar(config, news)}: {describe_news(news)}")
+        print_text(f"{name_webinar(config, news)}: {describe_news(news)}")
     if reading.returned_alerts:
         print_text("An alert came back: correct [alerts] to.")
 
@@ -172,7 +152,7 @@ def reading_json(config: Config, reading: InboxReading) -> dict[str, Any]:
     return {
         "news": [
             {
-                "webinar": _name_webinar(config, news),
+                "webinar": name_webinar(config, news),
                 "email": news.email,
                 "name": news.name,
                 "what": news.what,
@@ -183,15 +163,6 @@ def reading_json(config: Config, reading: InboxReading) -> dict[str, Any]:
         "handled": reading.handled,
         "unmatched": reading.unmatched,
     }
-
-
-def _name_webinar(config: Config, news: InboxNews) -> str:
-    """Name the webinar as in config.toml, else by its ids."""
-    key = news.session
-    for name, webinar in config.webinars.items():
-        if webinar.webinar == key.webinar_id and webinar.session in {None, key.session_id}:
-            return name
-    return str(key)
 
 
 def _describe_count(reading: InboxReading) -> str:

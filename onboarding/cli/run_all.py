@@ -57,7 +57,7 @@ async def run_all(
             # First: what came back may stop what would be mailed again.
             inbox += await _read_inbox(services, run_options)
             async for end in run_pass(services, this, how):
-                _print_end(end, run_options)
+                print_end(end, quiet=run_options.quiet)
                 ends.append(end)
         results = await _collect_results(services, ends, run_options)
         await _send_alerts(services, ends, inbox)
@@ -145,9 +145,9 @@ async def _read_inbox(services: Services, run_options: RunOptions) -> InboxEnd:
     return await read_inbox(services, quiet=run_options.quiet or run_options.as_json)
 
 
-def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
+def print_end(end: WebinarEnd, *, quiet: bool = False) -> None:
     """Print what stopped a webinar's run, what needs a person besides, and a pause."""
-    if end.pause and not run_options.quiet:
+    if end.pause and not quiet:
         echo(describe_pause(end.target.name, end.pause.until, end.time_zone), err=True)
     # A person who is at the terminal asks now: that an earlier run has said it is no answer.
     is_known = end.is_known and not sys.stderr.isatty()
@@ -195,7 +195,7 @@ def _print_results(config: Config, results: Sequence[Result], run_options: RunOp
     elif not run_options.quiet:
         for result in results:
             if result.has_changes or result.has_news:
-                _print_with_notes(result)
+                print_with_notes(result)
 
 
 def _warn_about_plaintext(config: Config, names: Sequence[str]) -> None:
@@ -205,7 +205,8 @@ def _warn_about_plaintext(config: Config, names: Sequence[str]) -> None:
         options.warn_about_plaintext(config.of_company(company))
 
 
-def _print_with_notes(result: Result) -> None:
+def print_with_notes(result: Result) -> None:
+    """Print the end of a webinar's run, and what is worth knowing of it."""
     print_result(result)
     # A run by hand has shown them with its plan.
     for note in result.new_notes:

@@ -5,7 +5,7 @@ costs nothing, as long as the message is still queued.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -51,6 +51,22 @@ def claim(
     rows = connection.execute(claimed.values(holder=holder).returning(deliveries, *of_session))
     # RETURNING gives its rows in no certain order (https://sqlite.org/lang_returning.html).
     return sorted(map(build_delivery, rows.mappings()), key=attrgetter("due_at", "id"))
+
+
+def count_claimable(connection: sa.Connection, session: int, now: datetime) -> int:
+    """Count the messages of a session that are due and that no sender has claimed."""
+    count = sa.select(sa.func.count()).where(*is_queued(session), *_is_claimable(now, None))
+    return connection.execute(count).scalar_one()
+
+
+def count_all_claimable(connection: sa.Connection, now: datetime) -> Mapping[int, int]:
+    """Count the messages that are due and that no sender has claimed, by the session's number."""
+    query = (
+        sa.select(deliveries.c.session, sa.func.count().label("due"))
+        .where(deliveries.c.state == State.QUEUED, REAL, *_is_claimable(now, None))
+        .group_by(deliveries.c.session)
+    )
+    return {row.session: row.due for row in connection.execute(query)}
 
 
 # `requeue_last` puts a message at the end by its `due_at`, so that has to come first.

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.ledger.schema import (
     REAL,
     cron_runs,
@@ -52,6 +53,11 @@ def find_account_key(account: str) -> LookKey:
     """Name what is remembered of an account. `account` is its name in config.toml."""
     # Not by server or user: with a wrong one, it is still the account that was told of.
     return LookKey(f"account {account}", "", "")
+
+
+def find_sending_key(key: LookKey) -> LookKey:
+    """Name what is remembered of a webinar's sending apart from its plan: what was told."""
+    return key._replace(session_id=f"{key.session_id} sending")
 
 
 def load_look(connection: sa.Connection, key: LookKey) -> Look:
@@ -104,6 +110,16 @@ def record_failure(
         return False
     _store(connection, key, {**failed, "told": digest, "told_at": now})
     return True
+
+
+def record_sent(connection: sa.Connection, key: LookKey, exit_code: int) -> None:
+    """Record how a webinar stands after messages that a run has left to others.
+
+    A webinar that waits for another run still does.
+    """
+    is_planned = looks.c.exit_code.in_([EXIT_DONE, EXIT_NEEDS_A_PERSON])
+    here = looks.update().where(*_is_webinar(key), is_planned, looks.c.exit_code != exit_code)
+    connection.execute(here.values(exit_code=exit_code, is_settled=False))
 
 
 def record_recovery(connection: sa.Connection, key: LookKey) -> None:

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from onboarding.errors import ConfigurationError, TryLater
+from onboarding.errors import ConfigurationError, OutdatedLedger, TryLater
 from onboarding.ledger import sql
 from onboarding.ledger.errors import driver_error
+from onboarding.ledger.jobs import JobSchema, upgrade_tables
 from onboarding.ledger.migrations import HEAD, Version, find_version, upgrade
 from onboarding.ledger.places import ServerPlace
 from onboarding.model.foreign_text import printable
@@ -126,10 +127,13 @@ def read_server(place: ServerPlace, statement: Callable[[sa.Connection], T]) -> 
         raise _as_run_error(place, error, "read", "Try again.") from None
 
 
-def upgrade_server(place: ServerPlace, patience: float) -> None:
+def upgrade_server(
+    place: ServerPlace, patience: float, job_schema: JobSchema | None = None
+) -> None:
     """Make the tables, or bring them to this version. Of several who try, one does it.
 
-    Raises ConfigurationError or TryLater.
+    `job_schema` has the tables of the workers' jobs; None where they are not wanted. Raises
+    ConfigurationError or TryLater.
     """
     server = PostgresqlServer(place, patience)
     try:
@@ -137,6 +141,8 @@ def upgrade_server(place: ServerPlace, patience: float) -> None:
             check_server(connection)
             sql.lock(connection, MIGRATION_LOCK)
             upgrade(connection)
+            if job_schema:
+                upgrade_tables(connection, job_schema)
     except DBAPIError as error:
         raise server.as_write_error(error) from None
     finally:
@@ -218,8 +224,8 @@ def check_version(number: int) -> None:
         )
 
 
-def _upgrade_error(place: ServerPlace) -> ConfigurationError:
-    return ConfigurationError(
+def _upgrade_error(place: ServerPlace) -> OutdatedLedger:
+    return OutdatedLedger(
         f"The ledger {place} does not have the tables of this version ({HEAD}).",
         hint="On PostgreSQL a person decides when: make a copy with pg_dump, "
         "then `onboarding db upgrade`.",

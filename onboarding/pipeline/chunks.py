@@ -40,6 +40,14 @@ class Chunk:
         return len(self.messages) == CHUNK
 
 
+@dataclass(frozen=True, slots=True)
+class SentChunk:
+    """How many messages the server took, and whether any was left because it is out of date."""
+
+    count: int
+    has_outdated: bool
+
+
 async def claim_chunk(services: Services, session_row: int, lease: HeldLease) -> Chunk:
     """Claim messages that are due; none is an empty chunk. What is too late expires."""
     now = services.clock.now()
@@ -50,8 +58,8 @@ async def claim_chunk(services: Services, session_row: int, lease: HeldLease) ->
 
 async def send_chunk(
     services: Services, target: Target, seen: StoredSession, chunk: Chunk, listed: Session | None
-) -> int:
-    """Send the chunk by what RingCentral says now; returns how many messages the server took.
+) -> SentChunk:
+    """Send the chunk by what RingCentral says now.
 
     `listed` is the session where it is known already. Raises what `pipeline.deliver.deliver`
     raises, RosterNotReady, and what RingCentral's client raises.
@@ -73,7 +81,7 @@ async def send_chunk(
 
 async def send_claimed(
     services: Services, mailer: Mailer, state: RunState, plan: Plan, chunk: Chunk
-) -> int:
+) -> SentChunk:
     """Send the messages of a chunk that are still true; a run has to look at the others."""
     items = {item.invitee.key: item for item in plan.items if item.invitee.email}
     session = state.snapshot.session
@@ -82,10 +90,12 @@ async def send_claimed(
         for message in chunk.messages
         if _is_true(message, session, items.get(address_key(message.email)))
     ]
-    if len(current) < len(chunk.messages):
+    has_outdated = len(current) < len(chunk.messages)
+    if has_outdated:
         await services.ledger.run(looks.request_run, state.session_row)
     # What is left out stays claimed until the end, where all that was not sent is released.
-    return await mailer.deliver_chunk(state, plan, chunk.lease, current)
+    count = await mailer.deliver_chunk(state, plan, chunk.lease, current)
+    return SentChunk(count, has_outdated)
 
 
 def _is_true(message: Delivery, session: Session, item: PlanItem | None) -> bool:

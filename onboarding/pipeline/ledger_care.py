@@ -17,6 +17,7 @@ from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import backups, migrations
 from onboarding.ledger.databases import BUSY_SECONDS
+from onboarding.ledger.jobs import JobSchema
 from onboarding.ledger.places import LedgerPlace, ServerPlace
 from onboarding.ledger.postgresql import upgrade_server
 from onboarding.ledger.read_only import read_ledger
@@ -83,15 +84,16 @@ def back_up_ledger(config: Config, target: Path | None, now: datetime) -> Path:
     return file
 
 
-async def upgrade_ledger(config: Config) -> None:
+async def upgrade_ledger(config: Config, job_schema: JobSchema | None = None) -> None:
     """Bring the ledger to this version's tables, as the next run would.
 
-    Raises ConfigurationError if there is none, and what `ledger.store.Ledger` raises.
+    On a server, `job_schema` has the tables of the workers' jobs. Raises ConfigurationError if
+    there is none, and what `ledger.store.Ledger` raises.
     """
     place = find_place(config.ledger)
     if isinstance(place, ServerPlace):
         # No run does it: several machines may be at work, of two versions.
-        await asyncio.to_thread(upgrade_server, place, BUSY_SECONDS)
+        await asyncio.to_thread(upgrade_server, place, BUSY_SECONDS, job_schema)
         return
     if not place.exists():
         raise _missing_error(place)

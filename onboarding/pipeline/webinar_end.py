@@ -116,11 +116,11 @@ async def end_webinar(
     except Interrupted as error:
         # Nothing is recorded: a webinar that was not begun has nothing open, and one that was
         # begun has no exit code yet.
-        return await _describe_failure(services, target, error)
+        return await describe_failure(services, target, error)
     except OnboardingError as error:
         name_sections(error, target.company)
         key = find_look_key(services.config.ringcentral.server, target)
-        end = await _describe_failure(services, target, error)
+        end = await describe_failure(services, target, error)
         # With what needs a person: a message that is in doubt since is news.
         sentence, now = f"{error} {end.attention}", services.clock.now()
         is_new = await services.ledger.run(
@@ -129,7 +129,7 @@ async def end_webinar(
         return end if is_new else replace(end, is_known=True)
 
 
-async def _describe_failure(
+async def describe_failure(
     services: Services, target: Target, error: OnboardingError
 ) -> WebinarEnd:
     """Make the end of a run that could not go on, with what needs a person besides."""

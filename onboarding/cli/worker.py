@@ -1,0 +1,209 @@
+"""`worker`: one process of the fleet; and `worker status`: what all of them do.
+
+A worker runs until a signal, and prints what is worth reading in a journal, as `run --all` does for
+cron. What it does is decided in the room `fleet`.
+"""
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from onboarding.cli import options
+from onboarding.cli.replies import print_news
+from onboarding.cli.run_all import print_end, print_with_notes
+from onboarding.cli.streams import echo, echo_json
+from onboarding.cli.terminal import NoProgress, print_table, print_text, run_until_stopped
+from onboarding.config import Config
+from onboarding.errors import EXIT_DONE, ConfigurationError, TryLater
+from onboarding.fleet.status import FleetStatus, read_fleet
+from onboarding.fleet.values import JobReport, WorkerRole
+from onboarding.model.time_zones import format_machine_time
+from onboarding.pipeline.target import all_targets
+
+if TYPE_CHECKING:
+    from onboarding.fleet.worker import Worker
+
+MOST_AT_ONCE = 64
+
+
+class WorkerAction(StrEnum):
+    """What `worker` can do besides being one."""
+
+    STATUS = "status"
+
+
+ActionArgument = Annotated[
+    WorkerAction | None,
+    typer.Argument(
+        metavar="status", help="Show all workers instead of being one.", show_default=False
+    ),
+]
+Roles = Annotated[
+    list[WorkerRole] | None,
+    typer.Option(
+        "--role",
+        metavar="ROLE",
+        help="plan, send or replies; may be given several times (default: all).",
+    ),
+]
+Concurrency = Annotated[
+    int,
+    typer.Option(
+        "--concurrency", min=1, max=MOST_AT_ONCE, metavar="N", help="Webinars sent for at once."
+    ),
+]
+
+
+class JournalLines(NoProgress):
+    """Says what a person should know, and nothing of how far a job has come."""
+
+    def say(self, line: str) -> None:
+        """One line."""
+        echo(line, err=True)
+
+
+def worker_command(
+    action: ActionArgument = None,
+    *,
+    role: Roles = None,
+    concurrency: Concurrency = 4,
+    as_json: options.AsJson = False,
+    config_file: options.ConfigFile = None,
+) -> None:
+    """Work as one of several processes that share a ledger on PostgreSQL; or show what they do.
+
+    Replaces cron: workers plan, send and read replies whenever something is due. Start as many as
+    you like, on as many machines, and stop each with Ctrl-C or SIGTERM.
+    """
+    config = options.load_config(config_file)
+    if action is WorkerAction.STATUS:
+        raise typer.Exit(_print_status(config, as_json=as_json))
+    if as_json:
+        raise typer.BadParameter("It goes with `worker status` only.", param_hint="--json")
+    # A wrong webinar is found before the first job, and not by each of them.
+    all_targets(config)
+    options.warn_about_secrets(config)
+    options.warn_about_plaintext(config)
+    options.warn_about_fence(config)
+    roles = frozenset(role or WorkerRole)
+
+    async def work(stop: asyncio.Event) -> int:
+        return await _serve(config, roles, concurrency, stop)
+
+    raise typer.Exit(run_until_stopped(work))
+
+
+async def _serve(
+    config: Config, roles: frozenset[WorkerRole], concurrency: int, signal: asyncio.Event
+) -> int:
+    """Be a worker until a signal. Raises TryLater if it ends before."""
+    try:
+        # A late import: only here procrastinate is needed.
+        from onboarding.fleet import worker as fleet  # noqa: PLC0415
+    except ImportError:
+        raise ConfigurationError(
+            "Workers need procrastinate, which is not installed.",
+            hint="Install webinar-onboarding with its extra `fleet`.",
+        ) from None
+    # An event of its own: it also ends where the ledger or its lease is lost.
+    stop = asyncio.Event()
+    passing_on = asyncio.create_task(_pass_on(signal, stop))
+    progress = JournalLines()
+    clock = options.clock_for(stop, progress)
+    how = fleet.WorkerOptions(roles, concurrency)
+    async with (
+        fleet.open_worker_services(config, progress, clock, stop) as services,
+        fleet.open_worker(services, how) as worker,
+    ):
+        _print_start(worker)
+        async for report in worker.run():
+            _print_report(config, report)
+    passing_on.cancel()
+    if not signal.is_set():
+        raise TryLater(
+            "The worker has lost its lease, and has ended.",
+            hint="Start it again; systemd does that by itself.",
+        )
+    # A signal is its normal end, not an interruption.
+    return EXIT_DONE
+
+
+async def _pass_on(signal: asyncio.Event, stop: asyncio.Event) -> None:
+    await signal.wait()
+    stop.set()
+
+
+def _print_start(worker: "Worker") -> None:
+    for other, sections in worker.differences.items():
+        names = ", ".join(f"[{section}]" for section in sections)
+        echo(f"The configuration differs from that of {other}: {names}.", err=True)
+    echo(f"Worker for {', '.join(worker.options.queues)}. Stop with Ctrl-C.")
+    # Standard output may be a pipe or the journal, and this process goes on for weeks.
+    sys.stdout.flush()
+
+
+def _print_report(config: Config, report: JobReport) -> None:
+    for end in report.ends:
+        print_end(end)
+        if end.result and (end.result.has_changes or end.result.has_news):
+            print_with_notes(end.result)
+    if report.reading:
+        print_news(config, report.reading)
+    for sentence in report.sentences:
+        echo(sentence, err=True)
+    sys.stdout.flush()
+
+
+def _print_status(config: Config, *, as_json: bool) -> int:
+    now = datetime.now(UTC)
+    status = asyncio.run(read_fleet(config, now, NoProgress()))
+    if as_json:
+        echo_json(_status_json(status, now))
+        return EXIT_DONE
+    rows = [
+        (
+            worker.host,
+            str(worker.pid),
+            worker.version,
+            worker.queues,
+            format_machine_time(worker.started_at),
+            worker.doing or "waits",
+        )
+        for worker in status.workers
+    ]
+    print_table("Workers", ("host", "process", "version", "queues", "since", "does"), rows)
+    jobs = [(count.queue, count.state, str(count.count)) for count in status.jobs]
+    print_table("Jobs", ("queue", "state", "jobs"), jobs)
+    lag = status.find_lag(now)
+    print_text(f"The oldest job has been waiting for {_format_seconds(lag)}.")
+    return EXIT_DONE
+
+
+def _format_seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():.0f} s"
+
+
+def _status_json(status: FleetStatus, now: datetime) -> dict[str, Any]:
+    return {
+        "workers": [
+            {
+                "host": worker.host,
+                "pid": worker.pid,
+                "version": worker.version,
+                "queues": worker.queues.split(", "),
+                "started_at": format_machine_time(worker.started_at),
+                "doing": worker.doing,
+                "doing_since": worker.doing_since and format_machine_time(worker.doing_since),
+            }
+            for worker in status.workers
+        ],
+        "jobs": [
+            {"queue": count.queue, "state": count.state, "count": count.count}
+            for count in status.jobs
+        ],
+        "lag_seconds": status.find_lag(now).total_seconds(),
+    }

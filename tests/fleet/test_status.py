@@ -1,0 +1,26 @@
+"""`worker status`: what the fleet does, from the ledger alone."""
+
+import json
+
+import pytest
+
+from onboarding.fleet.values import WorkerRole, send_job
+from onboarding.ledger import jobs
+from tests.cli.command import on
+from tests.docs.test_json import DOCUMENTED, shape
+from tests.fleet.hands import fleet_stage, worker_on
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_shows_workers_and_jobs_as_documented(tmp_path, postgresql_server):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        async with worker_on(scene, {WorkerRole.PLAN}) as worker:
+            await worker.services.ledger.run(jobs.add_jobs, [send_job("launch", 1, 0, None)])
+            async with worker.showing("plans launch"):
+                seen = await on(scene, "worker", "status", "--json")
+        printed = json.loads(seen.out)
+        assert shape(printed) == shape(DOCUMENTED["worker"])
+        assert printed["workers"][0]["doing"] == "plans launch"
+        assert printed["jobs"] == [{"queue": "send", "state": "todo", "count": 1}]
+        assert json.loads((await on(scene, "worker", "status", "--json")).out)["workers"] == []
