@@ -215,6 +215,17 @@ class RealCommand(TyperCommand):
         for param in params:
             param.help = escape(getattr(param, "help", None) or "")
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Parse the arguments. What is wrong with one is said without the parser's own words."""
+        try:
+            return super().make_context(info_name, args, parent=parent, **extra)
+        except typer.BadParameter as error:
+            # Typer checks values with pydantic, which begins so.
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
     def get_params(self, ctx: Any) -> Any:
         """The parameters as the help shows them."""
         return without_types(super().get_params(ctx))

@@ -66,6 +66,17 @@ def test_help_shows_the_sections_of_the_configuration(name, section, capsys):
     assert section in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [("schedule", "windows"), ("db", "windows")])
+def test_value_that_a_command_does_not_know_is_refused_without_the_parsers_words(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        app([*words])
+
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert ended.value.code == 2
+    assert "'windows' is not one of" in said
+    assert "Value error" not in said
+
+
 def test_groups_of_the_help_are_in_their_order():
     groups = [group for group, _rows in itertools.groupby(COMMANDS, key=lambda row: row.group)]
 
