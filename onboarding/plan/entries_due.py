@@ -5,7 +5,7 @@ is in `Reader` and `Timetable`, which can also be made from the ledger alone, wi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from onboarding.model.answers import Answer
 from onboarding.model.entries import (
     NEEDS_ATTENDANCE,
+    QUIET_BEFORE_ARRIVAL,
     Attendance,
     Audience,
     Entry,
@@ -28,7 +29,7 @@ SAME_OCCASION = timedelta(hours=12)
 """A session that moves by less is the same occasion: who has an entry does not get it again."""
 
 LATEST = timedelta(minutes=15)
-"""How far behind its time an entry may leave after the panel's arrival time."""
+"""How far behind its time an entry may leave after the panel's arrival time, or in quiet hours."""
 
 LATEST_MISSING = timedelta(minutes=5)
 """The same for an entry to people who are missing: by then they have joined another way."""
@@ -162,7 +163,11 @@ def plan_entries(reader: Reader, timetable: Timetable) -> ReaderEntries:
     """
     by_fate: dict[_Fate, list[DueEntry]] = {fate: [] for fate in _Fate}
     for due in _list_open(reader, timetable):
-        by_fate[_find_fate(due, reader, timetable)].append(due)
+        fate = _find_fate(due, reader, timetable)
+        if fate is _Fate.DUE and (waits_until := _find_quiet_end(due, reader, timetable)):
+            by_fate[_Fate.UPCOMING].append(replace(due, due_at=waits_until))
+        else:
+            by_fate[fate].append(due)
     candidates = by_fate[_Fate.DUE]
     latest = max((due.due_at for due in candidates), default=timetable.now)
     missed = [
@@ -265,6 +270,26 @@ def _find_fate_by_time(due: DueEntry, timetable: Timetable) -> _Fate:
     if timetable.is_over:
         return _Fate.OVER
     return _Fate.LATE if _is_too_late(due, timetable) else _Fate.DUE
+
+
+def _find_quiet_end(due: DueEntry, reader: Reader, timetable: Timetable) -> datetime | None:
+    """Find until when an entry that is behind its time waits, because the hours are quiet now.
+
+    None: it goes now. One that is due in quiet hours is moved already (`find_due_time`). This one
+    was not: its person was added at night, or no run came in time.
+    """
+    quiet, session = timetable.schedule.quiet, timetable.session
+    if quiet is None or due.entry.to is Audience.MISSING:
+        return None
+    # A few minutes are how often cron comes: it is still the entry's own time.
+    if timetable.now <= due.due_at + LATEST:
+        return None
+    span = quiet.find_span(timetable.now, reader.zone)
+    # Due since they began: then it can't wait for their end.
+    if span is None or due.due_at >= span[0]:
+        return None
+    can_wait = due.entry.is_after_end or span[1] + QUIET_BEFORE_ARRIVAL <= session.arrive_by
+    return span[1] if can_wait else None
 
 
 def _needs_attendance(entry: Entry, reader: Reader) -> bool:

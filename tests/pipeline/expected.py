@@ -149,7 +149,7 @@ def _list_entries(
         planned = find_due(line, start, reader.zone, begins)
         if planned < seen or (line.is_listed and planned < reader.joins):
             continue
-        at = max(planned, begins)
+        at = find_sent(line, planned, begins, start, reader.zone)
         is_late = not line.is_after_end and at > max(planned, start - ARRIVAL)
         if not reader.wants(planned, at, start) or not reader.is_meant(line):
             continue
@@ -174,13 +174,30 @@ def find_due(line: Line, start: datetime, zone: str, now: datetime) -> datetime:
         return planned
     if QUIET[1] <= local.time() < QUIET[0]:
         return planned
-    evening = local.date() - (DAY if local.time() < QUIET[1] else timedelta())
-    begin = _at(datetime.combine(evening, QUIET[0]), zone)
-    end = _at(datetime.combine(evening + DAY, QUIET[1]), zone)
+    begin, end = _find_night(planned, zone)
     if line.is_after_end or end + HOUR / 2 <= start - ARRIVAL:
         return end
     last = begin - timedelta(minutes=1)
     return last if now <= last else planned
+
+
+def find_sent(
+    line: Line, planned: datetime, begins: datetime, start: datetime, zone: str
+) -> datetime:
+    """Find when a line is sent to a reader who is there from `begins` on."""
+    if begins <= planned + ARRIVAL or line.to == "missing":
+        return max(planned, begins)
+    begin, end = _find_night(begins, zone)
+    can_wait = line.is_after_end or end + HOUR / 2 <= start - ARRIVAL
+    return end if planned < begin <= begins and can_wait else begins
+
+
+def _find_night(moment: datetime, zone: str) -> tuple[datetime, datetime]:
+    """Find the quiet hours that a moment lies in, or else the next ones."""
+    local = moment.astimezone(ZoneInfo(zone))
+    evening = local.date() - (DAY if local.time() < QUIET[1] else timedelta())
+    begin = _at(datetime.combine(evening, QUIET[0]), zone)
+    return begin, _at(datetime.combine(evening + DAY, QUIET[1]), zone)
 
 
 def _at(wall: datetime, zone: str) -> datetime:

@@ -121,7 +121,8 @@ class Script:
     def is_clear(self) -> bool:
         """Whether what happens is far enough from everything else."""
         changes = self.changes[1:]
-        others = [*self.due_times, self.begins]
+        # What waits for the morning is due at none of these times.
+        others = {*self.due_times, self.begins, *self.list_messages()} - {*changes}
         steps = pairwise(changes)
         if any(later - earlier < APART for earlier, later in steps):
             return False

@@ -101,6 +101,55 @@ def test_what_is_due(now, reader, due, missed):
     assert plan(now, reader) == (due, missed)
 
 
+NIGHT = Schedule(FULL.entries, QuietHours(time(21), time(8)))
+ADDED_AT_NIGHT = replace(ADA, invited_at=datetime(2026, 12, 9, 22, 0, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("now", "reader", "due", "upcoming"),
+    [
+        pytest.param(
+            "2026-12-09T22:00", ADDED_AT_NIGHT, [], "2026-12-10T07:00", id="added at night"
+        ),
+        pytest.param("2026-12-10T07:00", ADDED_AT_NIGHT, ["material"], "", id="in the morning"),
+        pytest.param(
+            "2026-12-10T00:30", replace(ADDED_AT_NIGHT, zone="America/New_York"),
+            ["material"], "", id="not night where they are",
+        ),
+        pytest.param(
+            "2026-12-16T22:00", had("material", "reminder@-7d 09:00"), [], "2026-12-17T07:00",
+            id="no run came all day",
+        ),
+        pytest.param(
+            "2026-12-18T21:00",
+            replace(had(*EARLIER, "reminder@-1h"), attendance=Attendance.JOINED),
+            [], "2026-12-19T07:00", id="after the end",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_behind_its_time_waits_for_the_end_of_quiet_hours(now, reader, due, upcoming):
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    planned = plan_entries(reader, timetable(at, NIGHT))
+
+    assert [entry.entry.id for entry in planned.due] == due
+    assert planned.missed == ()
+    first = planned.next
+    if upcoming:
+        assert first.due_at == datetime.fromisoformat(upcoming).replace(tzinfo=UTC)
+
+
+def test_what_is_a_few_minutes_behind_goes_in_quiet_hours_too():
+    evening = Schedule((keyed("evening", "-1d 20:58"),), QuietHours(time(21), time(8)))
+    assert plan("2026-12-16T20:13", schedule=evening) == (["evening"], {})
+    assert plan("2026-12-16T20:14", schedule=evening) == ([], {})
+
+
+def test_what_would_be_too_late_in_the_morning_goes_in_quiet_hours():
+    quiet = QuietHours(time(21), time(14, 30))
+    late = Schedule((keyed("late", "-1d 19:00"),), quiet)
+    assert plan("2026-12-16T23:00", schedule=late) == (["late"], {})
+
+
 def test_exactly_fifteen_minutes_behind_and_past_the_arrival_is_in_time():
     late = Schedule((keyed("last", "-20m"),))
     assert plan("2026-12-17T13:55", schedule=late) == (["last"], {})
