@@ -14,6 +14,7 @@ from onboarding.cli.output import colleagues_json, sessions_json
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import LabelledText, print_list, print_table, run_until_stopped
 from onboarding.config import Config
+from onboarding.config.console import ConsoleSettings
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
 from onboarding.model.checks import CheckResult
@@ -131,7 +132,14 @@ async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.
             print_check(result)
             if not result.ok:
                 code = EXIT_NEEDS_A_PERSON
-    return code
+    if config.console == ConsoleSettings():
+        return code
+    # A late import: most checks go without the web server and the hashes of passwords.
+    from onboarding.console.checks import check_console  # noqa: PLC0415
+
+    result = check_console(config)
+    print_check(result)
+    return code if result.ok else EXIT_NEEDS_A_PERSON
 
 
 async def print_dns_checks(

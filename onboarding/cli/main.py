@@ -116,7 +116,7 @@ COMMANDS = (
         REPAIR,
         "Queue rejected and failed messages again; the next run sends them.",
     ),
-    CommandRow("cancel", "operate", REPAIR, "Cancel messages that are queued and not yet sent."),
+    CommandRow("cancel", "operate", REPAIR, "Cancel messages that are not yet sent, or came back."),
     CommandRow(
         "links",
         "links",

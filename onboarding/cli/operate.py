@@ -111,12 +111,13 @@ def cancel_command(
     by: options.By = "",
     config_file: options.ConfigFile = None,
 ) -> None:
-    """Cancel messages that are queued and not yet sent."""
+    """Cancel messages that are not yet sent, or came back."""
     chosen = _read_people(emails, all_=all_)
     if suppress:
         raise typer.Exit(_suppress(config_file, name, chosen, by))
     changed = _decide(config_file, name, LockedWebinar.cancel, chosen, by)
-    raise typer.Exit(_print_changes(changed, chosen, "is cancelled", "No queued message"))
+    states = "queued or bounced" if chosen else "queued"
+    raise typer.Exit(_print_changes(changed, chosen, "is cancelled", f"No {states} message"))
 
 
 def _suppress(config_file: Path | None, name: str, emails: Collection[str] | None, by: str) -> int:

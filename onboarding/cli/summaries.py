@@ -365,9 +365,13 @@ def _label(state: State) -> str:
 
 
 def _status_line(status: Status) -> str:
-    counts = ", ".join(f"{count} {_label(State(state))}" for state, count in status.counts.items())
-    problems = _count(len(status.problems), "problem") if status.problems else "no problems"
-    return f"{counts or 'no message yet'}, {problems}."
+    counts = {State(state): count for state, count in status.counts.items()}
+    parts = [_join_counts(counts) or "no message yet"]
+    if status.problems:
+        parts.append(_count(len(status.problems), "problem"))
+    elif not NEEDS_A_PERSON & set(counts):
+        parts.append("no problems")
+    return f"{', '.join(parts)}."
 
 
 def _join_counts(counts: Mapping[State, int]) -> str:

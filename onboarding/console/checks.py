@@ -11,7 +11,9 @@ from onboarding.config import Config
 from onboarding.config.console import ConsoleSettings, ConsoleUser
 from onboarding.config.settings import suggest
 from onboarding.console.passwords import is_password_hash
+from onboarding.console.tls import load_tls
 from onboarding.errors import ConfigurationError
+from onboarding.model.checks import CheckResult
 from onboarding.model.foreign_text import printable
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not listened at
@@ -25,6 +27,16 @@ def check_settings(config: Config) -> None:
     if problems:
         lines = "\n".join(f"{config.file}: {problem}" for problem in problems)
         raise ConfigurationError(lines, hint="The guide on the console shows each set-up.")
+
+
+def check_console(config: Config) -> CheckResult:
+    """Check what would keep `serve` from starting, as one line of `check`."""
+    try:
+        check_settings(config)
+        load_tls(config.console)
+    except ConfigurationError as error:
+        return CheckResult("console", ok=False, detail=error.message, hint=error.hint)
+    return CheckResult("console", ok=True, detail="its settings fit together")
 
 
 def is_loopback_host(host: str) -> bool:

@@ -115,9 +115,13 @@ def cancel_queued(
     by: str,
     now: datetime,
 ) -> Sequence[str]:
-    """Cancel queued messages, claimed ones too: their move to `sending` then finds no row."""
+    """Cancel queued messages, claimed ones too: their move to `sending` then finds no row.
+
+    Of people who are named also what came back: a person knows of it, and it needs no one more.
+    """
     looks.request_run(connection, session)
-    where = _is_open_to(session, emails, State.QUEUED)
+    returning = () if emails is None else (State.BOUNCED,)
+    where = _is_open_to(session, emails, State.QUEUED, *returning)
     reason = "cancelled by a person"
     return move(connection, where, State.CANCELLED, reason, now, told=act_detail(by, reason))
 

@@ -149,7 +149,7 @@ MEANINGS = {
     State.FAILED: "The mail server deferred the message until it was too late.",
     State.SUPERSEDED: "The message was never sent: a newer one replaced it.",
     State.EXPIRED: "The message was never sent: it would have come too late.",
-    State.CANCELLED: "The message was never sent: it was cancelled.",
+    State.CANCELLED: "The message was cancelled before it was sent, or after it had come back.",
     State.RECORDED: (
         "Nothing was sent from here: a person said that they have these facts already (--as-told)."
     ),
@@ -170,7 +170,10 @@ NEXT_STEPS = {
     ),
     State.FAILED: "Type `onboarding retry {name} EMAIL`: the next run sends it.",
     State.EXPIRED: "Call them: it is too late for a message.",
-    State.BOUNCED: "Correct the address on the roster: the next run writes to the new one.",
+    State.BOUNCED: (
+        "Correct the address on the roster: the next run writes to the new one. If they are to get"
+        " nothing, type `onboarding cancel {name} EMAIL`."
+    ),
 }
 """What a person has to do, for each state that needs one; `{name}` is the webinar's."""
 

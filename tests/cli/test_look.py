@@ -190,6 +190,16 @@ async def test_check_without_log_in_still_looks_at_the_rest(tmp_path):
         assert "ok  mail server: sender" in seen.out
 
 
+async def test_check_says_what_would_keep_the_console_from_starting(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        local = await on(scene, "check", NAME, ONBOARDING_CONSOLE__PORT="8041")
+        open_to_all = await on(scene, "check", NAME, ONBOARDING_CONSOLE__HOST="192.0.2.1")
+
+        assert (local.code, "ok  console" in local.out) == (0, True), local.all
+        assert (open_to_all.code, "NO  console" in open_to_all.out) == (1, True), open_to_all.all
+        assert "tls_certificate and tls_key" in open_to_all.out
+
+
 async def test_webinars_lists_ids_and_what_is_configured(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY, more=1) as scene:
         seen = json.loads((await on(scene, "webinars", "--json")).out)

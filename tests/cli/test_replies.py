@@ -95,6 +95,18 @@ async def test_person_sees_what_came_back_and_what_to_do(scene):
     assert f"onboarding retry {NAME} {GUEST}" in status.out
 
 
+async def test_person_takes_away_that_a_message_came_back(scene):
+    await on(scene, "replies", "-", stdin=bounce(scene))
+    before = await on(scene, "status", NAME)
+
+    done = await on(scene, "cancel", NAME, GUEST)
+
+    after = await on(scene, "status", NAME)
+    assert "1 sent, 1 bounced.\n" in before.out
+    assert (done.code, "1 sent, 1 cancelled, no problems.\n" in after.out) == (0, True), after.out
+    assert (await scene.states())[GUEST] == "cancelled"
+
+
 async def test_without_a_mailbox_it_says_what_to_configure(scene):
     refused = await on(scene, "replies", NAME)
 

@@ -70,6 +70,9 @@ ACTS: dict[str, Act] = {
     "cancel": lambda c, session_row, _: operator_actions.cancel_queued(
         c, session_row, None, "Mia", NOW
     ),
+    "cancel for one": lambda c, session_row, _: operator_actions.cancel_queued(
+        c, session_row, [ADA], "Mia", NOW
+    ),
 }
 
 ARROWS = {
@@ -77,6 +80,8 @@ ARROWS = {
     (State.QUEUED, "expire"): State.EXPIRED,
     (State.QUEUED, "withdraw"): State.CANCELLED,
     (State.QUEUED, "cancel"): State.CANCELLED,
+    (State.QUEUED, "cancel for one"): State.CANCELLED,
+    (State.BOUNCED, "cancel for one"): State.CANCELLED,
     (State.SENDING, "put last"): State.QUEUED,
     (State.SENDING, "record sent"): State.SENT,
     (State.SENDING, "record queued"): State.QUEUED,

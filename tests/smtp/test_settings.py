@@ -109,6 +109,10 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
             "no password may travel unencrypted",
         ),
         ({"host": "m", "envelope_sender": "bounces"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": "b@{token}.example.com"}, "write {token} once, before"),
+        ({"host": "m", "envelope_sender": "{token}+{token}@example.com"}, "write {token} once"),
+        ({"host": "m", "envelope_sender": "b+{id}@example.com"}, "write {token} once"),
+        ({"host": "m", "envelope_sender": "b+{token}"}, "write {token} once, before the @"),
         ({"host": "m", "envelope_sender": "Bounces <bounces@example.com>"}, "write a bare address"),
         (
             {"host": "m", "envelope_sender": "b@example.com>\r\nRCPT TO:<eve@example.com"},

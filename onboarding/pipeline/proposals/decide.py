@@ -87,6 +87,8 @@ DECISION_RULES: Mapping[Decision, DecisionRules] = {
         "is cancelled",
         "No message is queued.",
         "It is not sent. The next change of the person's facts is mailed again.",
+        # Of who was removed meanwhile, nothing else would take away that it came back.
+        frozenset({State.BOUNCED}),
     ),
 }
 
