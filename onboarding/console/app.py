@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from onboarding.console.console import Console
+from onboarding.console.cookies import identify_viewer
 from onboarding.console.errors import show_crash, show_http_error, show_own_error
 from onboarding.console.guard import Guard
-from onboarding.console.log_in import identify_viewer
 from onboarding.console.routes import ROUTES, RouteRow, make_routes
 from onboarding.errors import OnboardingError
 

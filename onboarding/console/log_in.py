@@ -13,13 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from onboarding.config.console import ConsoleRole, ConsoleUser
 from onboarding.console.access import Viewer, find_viewer
 from onboarding.console.console import Console, find_console
+from onboarding.console.cookies import add_log_in, end_log_in
 from onboarding.console.errors import error_page, wants_text
 from onboarding.console.forms import read_form
-from onboarding.console.log_ins import LOG_IN_LASTS
 from onboarding.console.pages import page
-
-PLAIN_COOKIE, SECURE_COOKIE = "onboarding", "__Host-onboarding"
-"""The cookie's name. With the prefix a browser takes it from this very host by HTTPS only."""
 
 LONGEST_PATH = 500
 """Characters of the page to come back to."""
@@ -99,26 +96,10 @@ async def _check_password(console: Console, name: str, password: str) -> Viewer 
 
 async def log_out(request: Request) -> Response:
     """End the log-in."""
-    console = find_console(request)
-    cookie = cookie_name(request)
-    console.log_ins.end(request.cookies.get(cookie, ""))
     # Also for a stranger: to log out twice is no fault.
     answer = RedirectResponse("/log-in", 303)
-    answer.delete_cookie(cookie, path="/", secure=console.is_encrypted)
+    end_log_in(request, answer)
     return answer
-
-
-def identify_viewer(request: Request) -> Viewer | None:
-    """Find who has sent a request, by its cookie."""
-    token = request.cookies.get(cookie_name(request))
-    return find_console(request).log_ins.find(token) if token else None
-
-
-def cookie_name(request: Request) -> str:
-    """Name the cookie: by port, as a browser shares cookies between all ports of a host."""
-    secure = find_console(request).is_encrypted
-    port = request.scope["server"][1]
-    return f"{SECURE_COOKIE if secure else PLAIN_COOKIE}-{port}"
 
 
 def local_path(text: str) -> str:
@@ -128,18 +109,8 @@ def local_path(text: str) -> str:
 
 
 def _begin(request: Request, viewer: Viewer, path: str) -> Response:
-    console = find_console(request)
     answer = RedirectResponse(path, 303)
-    answer.set_cookie(
-        cookie_name(request),
-        console.log_ins.add(viewer),
-        max_age=int(LOG_IN_LASTS.total_seconds()),
-        path="/",
-        secure=console.is_encrypted,
-        # No script of a page may read it; ours has no need to.
-        httponly=True,
-        samesite="strict",
-    )
+    add_log_in(request, answer, viewer)
     return answer
 
 

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from onboarding.console.access import find_viewer
 from onboarding.console.console import StreamCount, find_console
-from onboarding.console.log_in import identify_viewer
+from onboarding.console.cookies import identify_viewer
 
 HEARTBEAT_SECONDS = 15.0
 """A comment so often, without news: a proxy ends a connection that is silent for a minute."""

@@ -14,14 +14,8 @@ from onboarding.messages import calendar
 from onboarding.messages.attachments import Attachment
 from onboarding.messages.compiler.compile import join_empty_lines
 from onboarding.messages.compiler.template import CALENDAR, Template
-from onboarding.messages.context import (
-    Brand,
-    Palette,
-    SessionWords,
-    TemplateContext,
-    make_context,
-    plain_text,
-)
+from onboarding.messages.context import SessionWords, make_context, plain_text
+from onboarding.messages.context_types import Brand, Palette, TemplateContext
 from onboarding.messages.dates import locale_of
 from onboarding.messages.logo import LOGO_CID, Picture
 from onboarding.messages.mime import FixedFields, MessageParts, MimeFrame, make_frame

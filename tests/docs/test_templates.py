@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from onboarding import samples
 from onboarding.messages.compiler.names import IN_MACROS
-from onboarding.messages.context import SHOWN, TemplateContext
+from onboarding.messages.context_types import SHOWN, TemplateContext
 from onboarding.messages.sandbox import filters, limits
 from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS_OF, MOST_TAGS
 from onboarding.messages.sandbox.guards import MAPPING_METHODS

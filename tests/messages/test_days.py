@@ -7,7 +7,8 @@ import pytest
 from babel import Locale
 from selectolax.lexbor import LexborHTMLParser
 
-from onboarding.messages.context import SessionContext, SessionWords
+from onboarding.messages.context import SessionWords
+from onboarding.messages.context_types import SessionContext
 from onboarding.model.kinds import RULES, Kind
 from tests.messages.samples import (
     SESSION,

@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import FolderLoader, Folders
-from onboarding.messages.context import SHOWN, SessionWords, make_context
+from onboarding.messages.context import SessionWords, make_context
+from onboarding.messages.context_types import SHOWN
 from onboarding.messages.dates import locale_of
 from onboarding.messages.load import load_template_set
 from onboarding.messages.sandbox.environment import (

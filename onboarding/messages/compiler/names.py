@@ -20,7 +20,7 @@ from jinja2.meta import find_referenced_templates
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import Folders, read_template
 from onboarding.messages.compiler.sources import syntax_error
-from onboarding.messages.context import TemplateContext
+from onboarding.messages.context_types import TemplateContext
 from onboarding.messages.sandbox.environment import GLOBALS
 from onboarding.messages.sandbox.filters import FILTERS, TESTS
 

@@ -19,7 +19,7 @@ from onboarding.messages.compiler.constants import is_constant
 from onboarding.messages.compiler.folders import FolderLoader, Folders, read_template
 from onboarding.messages.compiler.names import check_names
 from onboarding.messages.compiler.sources import read_pieces
-from onboarding.messages.context import Brand
+from onboarding.messages.context_types import Brand
 from onboarding.messages.dates import locale_of
 from onboarding.messages.sandbox.environment import MessageEnvironment
 from onboarding.model.people import Role

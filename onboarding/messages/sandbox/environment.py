@@ -22,7 +22,7 @@ from jinja2.utils import Cycler, Joiner, Namespace
 from markupsafe import Markup
 
 from onboarding.messages.compiler.constants import fold_constants
-from onboarding.messages.context import FIELDS_OF as VIEW_FIELDS
+from onboarding.messages.context_types import FIELDS_OF as VIEW_FIELDS
 from onboarding.messages.request import UnrenderableValue
 from onboarding.messages.sandbox import filters, guards, limits, size_estimates
 from onboarding.messages.sandbox.limits import (

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast
 from jinja2 import Undefined
 from markupsafe import Markup
 
-from onboarding.messages.context import FIELDS_OF
+from onboarding.messages.context_types import FIELDS_OF
 from onboarding.messages.request import UnrenderableValue
 
 LARGEST_VALUE = 1_000_000
