@@ -29,7 +29,7 @@ from onboarding import roster
 from onboarding.cli.run_all import run_all
 from onboarding.cli.run_options import RunOptions
 from onboarding.config import load
-from onboarding.pipeline.services import Clock
+from onboarding.pipeline.clock import Clock
 from onboarding.simulator.limits import Limits
 from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import serve_ringcentral

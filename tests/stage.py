@@ -25,6 +25,7 @@ from onboarding.config import Config, load
 from onboarding.model.ports import Progress
 from onboarding.pipeline import run, services
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
+from onboarding.pipeline.clock import Clock as RunClock
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.status import Status, read_status
@@ -95,7 +96,7 @@ class Stage:
         self, stop: asyncio.Event | None = None, progress: Progress | None = None
     ) -> AsyncIterator[services.Services]:
         """The rooms as a command opens them, with the stage's clock."""
-        clock = services.Clock(self.clock.now, self.clock.sleep, lambda: 0.5, self.clock.linger)
+        clock = RunClock(self.clock.now, self.clock.sleep, lambda: 0.5, self.clock.linger)
         async with services.open_services(
             self.config, progress or NoProgress(), clock, stop or asyncio.Event()
         ) as opened:
@@ -122,7 +123,7 @@ class Stage:
 
     async def cron(self, *, linger: timedelta = timedelta(), as_json: bool = False) -> int:
         """One `onboarding run --all`; returns the exit code."""
-        clock = services.Clock(self.clock.now, self.clock.sleep, lambda: 0.5)
+        clock = RunClock(self.clock.now, self.clock.sleep, lambda: 0.5)
         options = RunOptions(patience=timedelta(), linger=linger, as_json=as_json)
         return await run_all(self.config, options, asyncio.Event(), clock)
 

@@ -37,6 +37,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
 from onboarding.pipeline import mailer, refresh, services
+from onboarding.pipeline.clock import Clock as RunClock
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Action, Options
 from onboarding.plan.messages_due import current_facts
@@ -51,7 +52,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         config, clock = scene.config, scene.clock
         async with services.open_services(
-            config, NoProgress(), services.Clock(clock.now, clock.sleep), asyncio.Event()
+            config, NoProgress(), RunClock(clock.now, clock.sleep), asyncio.Event()
         ) as opened:
             ledger, ringcentral = opened.ledger, opened.ringcentral
             goal = find_target(config, NAME)

@@ -22,9 +22,10 @@ from onboarding.config import Config, load
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.model.deliveries import State
 from onboarding.pipeline.all_webinars import AllOptions, list_passes, run_pass
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.hand_off import read_report
 from onboarding.pipeline.inbox import read_replies
-from onboarding.pipeline.services import Clock, open_services
+from onboarding.pipeline.services import open_services
 from onboarding.pipeline.status import Status, read_status
 from onboarding.pipeline.target import find_target
 from onboarding.reports.report_page import render_html

@@ -27,7 +27,8 @@ from onboarding.model.foreign_text import clean, printable
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.ports import Progress
-from onboarding.pipeline.services import Clock, Services, open_services
+from onboarding.pipeline.clock import Clock
+from onboarding.pipeline.services import Services, open_services
 
 KnownWord = TypeVar("KnownWord", bound=StrEnum)
 
@@ -165,7 +166,7 @@ def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:
         # Retries and the rate limit wait this way, or Ctrl-C would not end their waits.
         await pause(seconds, stop, progress)
 
-    return Clock(sleep=sleep)
+    return Clock(sleep=sleep, follows_ledger=True)
 
 
 @asynccontextmanager

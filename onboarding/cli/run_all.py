@@ -29,10 +29,11 @@ from onboarding.errors import (
 from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.model.alerts import Alert, AlertKind
 from onboarding.pipeline.all_webinars import AllOptions, list_passes, run_pass
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.lease import AlreadyRunning
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
 from onboarding.pipeline.run_values import Result
-from onboarding.pipeline.services import Clock, Services, open_services
+from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.target import Target, all_targets
 from onboarding.pipeline.webinar_end import WebinarEnd, read_idle_result
 

@@ -22,8 +22,8 @@ from onboarding.model.checks import CheckResult
 from onboarding.model.deliveries import Deferred, InDoubt, Message, Outcome, Rejected, Reply, Sent
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.preview_messages import TrialMessage, compose_trial, send_trial
-from onboarding.pipeline.services import Clock
 from onboarding.pipeline.target import Target, find_webinar
 from onboarding.reports.preview import Preview
 

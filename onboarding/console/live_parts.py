@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
 
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.ledger_watch import LedgerWatch
-from onboarding.pipeline.services import Clock
 
 Parts = Mapping[str, str]
 """The HTML of each part of a page, by its element's id, in the order of the page."""

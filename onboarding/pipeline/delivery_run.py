@@ -22,12 +22,13 @@ from onboarding.model.entries import Schedule
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration, UntouchedRecord
 from onboarding.model.time_zones import format_machine_time
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.connection_slots import mail_account
 from onboarding.pipeline.forecast import format_span
 from onboarding.pipeline.hold_back import ApprovalGate
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
-from onboarding.pipeline.services import Clock, Services
+from onboarding.pipeline.services import Services
 from onboarding.plan import Plan, PlanItem, Snapshot
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection

@@ -14,7 +14,8 @@ from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import leases
 from onboarding.ledger.leases import Holder, Lease
 from onboarding.model.time_zones import format_machine_time
-from onboarding.pipeline.services import Clock, Instant, Services
+from onboarding.pipeline.clock import Clock, Instant
+from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 
 TOO_LONG = timedelta(hours=2)

@@ -18,9 +18,9 @@ from onboarding.inbox.round_trip import MARK_FIELD, compare_messages, is_trial
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.model.checks import CheckResult
 from onboarding.model.deliveries import Message, Outcome, Rejected, Sent
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.inbox import open_replies
 from onboarding.pipeline.preview_messages import TrialMessage, compose_trial, send_trial
-from onboarding.pipeline.services import Clock
 
 MARK_BYTES = 12
 PAUSES = (0.5, 1.0, 2.0, 5.0)

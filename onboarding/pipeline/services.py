@@ -1,13 +1,9 @@
 """What is opened for a command and closed at its end: ledger, RingCentral's client, mail, clock."""
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import NamedTuple
 
 from onboarding.config import Config
 from onboarding.config.companies import Company, name_sections
@@ -16,49 +12,13 @@ from onboarding.interrupt import stop_error, wait_unless_stopped
 from onboarding.ledger.settings import find_place
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.connection_slots import LedgerSlots
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
+from onboarding.pipeline.shared_clock import keep_shared_clock
 from onboarding.ringcentral.client import RingCentral
 from onboarding.smtp.pool import Pool
 from onboarding.web.tokens import TokenStore
-
-
-class Instant(NamedTuple):
-    """A moment on two clocks, in seconds: time of day, and time since the start of this machine."""
-
-    wall: float
-    boot: float
-
-    def since(self, earlier: "Instant") -> float:
-        """Seconds since an earlier moment by the clock that shows more: either may stand still."""
-        # The wall clock may be set back, and a monotonic clock stands still while some machines
-        # sleep. The greater one errs towards a lease that is over, which costs a run and no second
-        # copy.
-        return max(self.wall - earlier.wall, self.boot - earlier.boot)
-
-
-def instant() -> Instant:
-    """Read both clocks."""
-    # Linux's CLOCK_BOOTTIME also counts while the machine sleeps (clock_gettime(2)). Elsewhere the
-    # monotonic clock has to do.
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return Instant(time.time(), time.monotonic() if boot is None else time.clock_gettime(boot))
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time and chance as arguments: aware UTC, a wait in seconds, a draw in [0, 1), both clocks.
-
-    A signal may end `sleep` early, with Interrupted; it never ends `linger`, which waits for what
-    the signal began.
-    """
-
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    # Not for secrets: it only spreads the next attempts of deferred messages.
-    draw: Callable[[], float] = random.random
-    linger: Callable[[float], Awaitable[None]] = asyncio.sleep
-    instant: Callable[[], Instant] = instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +107,14 @@ async def open_services(
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Services]:
     """Open what one command needs."""
-    clock = clock or Clock()
+    local = clock or Clock()
     stop = stop or asyncio.Event()
     # The ledger is opened first and closed last: the last outcomes of the mail connections, and the
     # limits that RingCentral's last answers name, still have to be written.
     async with (
         Ledger(find_place(config.ledger)) as ledger,
-        _open_clients(config, ledger, progress, clock, stop, {}) as services,
+        keep_shared_clock(ledger, local, progress, stop) as kept,
+        _open_clients(config, ledger, progress, kept, stop, {}) as services,
     ):
         yield services
 

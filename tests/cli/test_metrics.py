@@ -9,7 +9,7 @@ import pytest
 from onboarding.cli.metrics import METRICS
 from onboarding.cli.run_all import run_all
 from onboarding.cli.run_options import RunOptions
-from onboarding.pipeline.services import Clock
+from onboarding.pipeline.clock import Clock
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
 from tests.companies import ACME, stage_companies

@@ -16,6 +16,7 @@ from onboarding.console.routes import ROUTES, RouteRow
 from onboarding.console.start import serve_console
 from onboarding.model.ports import Progress
 from onboarding.pipeline import services
+from onboarding.pipeline.clock import Clock as RunClock
 from onboarding.web.timed_protocol import TimedProtocol
 from tests.stage import Stage
 
@@ -66,7 +67,7 @@ async def serve_on(
     step_seconds: float = STEP_SECONDS,
 ) -> AsyncIterator[RunningConsole]:
     """Serve a console on a stage, with the stage's clock, on any free port."""
-    clock = services.Clock(scene.clock.now, scene.clock.sleep, lambda: 0.5, scene.clock.linger)
+    clock = RunClock(scene.clock.now, scene.clock.sleep, lambda: 0.5, scene.clock.linger)
     console_settings = ConsoleSettings.model_validate({"port": 0, **(settings or {})})
     config = scene.config.model_copy(update={"console": console_settings})
     async with services.open_services(

@@ -12,8 +12,8 @@ from onboarding.console.live import digest_parts, find_news
 from onboarding.console.live_parts import LiveParts
 from onboarding.ledger.changes import NO_LEDGER, watch_changes
 from onboarding.ledger.settings import find_place
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.ledger_watch import LedgerWatch
-from onboarding.pipeline.services import Clock
 from tests.console.serving import serve_on
 from tests.stage import HOST, NAME, panelist, stage
 

@@ -19,7 +19,7 @@ from onboarding.cli.run_all import run_all
 from onboarding.cli.run_options import RunOptions
 from onboarding.config import Config, load
 from onboarding.errors import OnboardingError
-from onboarding.pipeline import services
+from onboarding.pipeline.clock import Clock as RunClock
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.target import all_targets
 from tests.cli.command import OWN
@@ -33,7 +33,7 @@ AS_CRON = RunOptions(linger=timedelta(minutes=4))
 async def run_at(moment: datetime, config: Config) -> tuple[int, datetime]:
     """Run every webinar at a time; returns the exit code, and the time at which the run ended."""
     clock = Clock(moment)
-    passed_in = services.Clock(clock.now, clock.sleep, lambda: 0.5, clock.linger)
+    passed_in = RunClock(clock.now, clock.sleep, lambda: 0.5, clock.linger)
     try:
         return await run_all(config, AS_CRON, asyncio.Event(), passed_in), clock.now()
     except OnboardingError as error:

@@ -16,9 +16,9 @@ from onboarding.config import load
 from onboarding.ledger.leases import TERM
 from onboarding.pipeline import run, services
 from onboarding.pipeline.by_hand import LockedWebinar
+from onboarding.pipeline.clock import Clock, Instant, instant
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.run_values import Result
-from onboarding.pipeline.services import Clock, Instant, instant
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from tests.cli.command import OWN

@@ -8,9 +8,9 @@ import pytest
 from onboarding.errors import Interrupted
 from onboarding.model.deliveries import Sent
 from onboarding.model.people import Roster
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.preview_messages import KnownFacts, TrialMessage, build_preview
 from onboarding.pipeline.round_trip import Patience, make_round_trip
-from onboarding.pipeline.services import Clock
 from onboarding.pipeline.target import find_target
 from tests.inbox.delivering import serve_relay
 from tests.stage import HOST, NAME, Stage, stage
