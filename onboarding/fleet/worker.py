@@ -42,9 +42,10 @@ from onboarding.ledger.places import ServerPlace
 from onboarding.ledger.settings import find_place
 from onboarding.model.ports import Progress
 from onboarding.pipeline.alerts import find_alerts, send_alerts
+from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.lease import worker_lease
 from onboarding.pipeline.prune import prune
-from onboarding.pipeline.services import Clock, Services, open_act_services, open_services
+from onboarding.pipeline.services import Services, open_act_services, open_services
 from onboarding.pipeline.target import Target, find_target
 
 PLANS_AT_ONCE = 2
