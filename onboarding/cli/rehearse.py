@@ -18,6 +18,11 @@ import typer
 from pydantic import SecretStr
 
 from onboarding.cli import options
+from onboarding.cli.rehearsal_replies import (
+    REPLIES_FOLDER,
+    mailbox_variables,
+    parse_reply_rules,
+)
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.config import Config, load
@@ -29,9 +34,10 @@ from onboarding.pipeline.target import find_target
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.faults import BadFault, FaultKind
 from onboarding.simulator.limits import Limits
+from onboarding.simulator.replying_store import ReplyingStore, ReplyRules
 from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import serve_ringcentral
-from onboarding.simulator.smtp_catcher import MailRules, serve_mail
+from onboarding.simulator.smtp_catcher import FolderStore, MailRules, serve_mail
 from onboarding.simulator.state import BadState, read_state
 from onboarding.simulator.tokens import Credentials
 
@@ -121,6 +127,24 @@ LoseReply = Annotated[
 ]
 
 
+BounceMail = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bounce-mail",
+        metavar="ADDRESS",
+        help="Accept mail to ADDRESS, which then comes back; repeatable.",
+    ),
+]
+AnswerMail = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answer",
+        metavar="ADDRESS=WORD",
+        help="Answer invitations to ADDRESS: accepted, declined or tentative; repeatable.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
     """What the simulator serves. `ports`: RingCentral's and the mail catcher's."""
@@ -130,6 +154,7 @@ class SimulatorOptions:
     limits: Limits
     faults: Sequence[str]
     rules: MailRules
+    replies: ReplyRules
 
 
 def simulator_command(
@@ -147,6 +172,8 @@ def simulator_command(
     refuse_mail: RefuseMail = None,
     defer_mail: DeferMail = None,
     lose_reply: LoseReply = None,
+    bounce_mail: BounceMail = None,
+    answer: AnswerMail = None,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Simulate RingCentral and catch mail on this machine.
@@ -164,6 +191,7 @@ def simulator_command(
             defer_once=frozenset(defer_mail or ()),
             lose_reply=frozenset(lose_reply or ()),
         ),
+        replies=parse_reply_rules(bounce_mail or (), answer or ()),
     )
 
     async def work(stop: asyncio.Event) -> int:
@@ -316,18 +344,21 @@ async def _serve_until_stopped(
     port, mail_port = simulator_options.ports
     limits, faults = simulator_options.limits, simulator_options.faults
     mail_dir, rules = simulator_options.mail_dir, simulator_options.rules
+    replies, maildir = simulator_options.replies, mail_dir / REPLIES_FOLDER
+    store = ReplyingStore(FolderStore(mail_dir), maildir, replies, lambda: datetime.now(UTC))
     account, *others = accounts
     async with (
         serve_ringcentral(
             account, others=others, port=port, limits=limits, faults=faults
         ) as ringcentral,
-        serve_mail(mail_dir, port=mail_port, rules=rules) as mail,
+        serve_mail(store, port=mail_port, rules=rules) as mail,
     ):
         # A state file may ask for its own credentials, to rehearse a refused log-in.
         credentials = account.tokens.credentials or ANY_CREDENTIALS
         variables = rehearsal_variables(ringcentral.url, mail.port, credentials)
         named = company_variables(config, variables) if config else {}
-        _print_start({**variables, **named}, mail_dir)
+        mailboxes = mailbox_variables(config, replies, maildir)
+        _print_start({**variables, **named, **mailboxes}, mail_dir)
         await stop.wait()
 
 

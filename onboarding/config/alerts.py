@@ -26,6 +26,9 @@ def _check_to(value: str) -> str:
 def _check_webhook(value: SecretStr) -> SecretStr:
     """Accept an address that is encrypted, or on this machine. The value is in no message."""
     address = value.get_secret_value().strip()
+    # An empty variable replaces the one that is set elsewhere: there is no webhook.
+    if not address:
+        return SecretStr("")
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port

@@ -37,6 +37,14 @@ def validate_folder(name: str) -> str:
     return name
 
 
+def _parse_place(value: Any) -> Any:
+    """Read a path; an empty text is none, so that a variable can take back what config.toml has."""
+    return None if value == "" else value
+
+
+PlaceOrNone = Annotated[Path | None, BeforeValidator(_parse_place)]
+
+
 class ImapSettings(BaseModel, extra="forbid", frozen=True):
     """A folder of a mailbox that is read by IMAP. Unused without a `host`."""
 
@@ -97,8 +105,8 @@ class RepliesSettings(ImapSettings, extra="forbid", frozen=True):
     section: ClassVar[str] = "replies"
 
     done: Annotated[str, AfterValidator(validate_folder)] = SEEN
-    maildir: Path | None = None
-    mbox: Path | None = None
+    maildir: PlaceOrNone = None
+    mbox: PlaceOrNone = None
 
     @property
     def is_configured(self) -> bool:
@@ -127,7 +135,7 @@ class SentSettings(ImapSettings, extra="forbid", frozen=True):
     section: ClassVar[str] = "smtp.sent"
 
     folder: Annotated[str, AfterValidator(validate_folder)] = "Sent"
-    log: Path | None = None
+    log: PlaceOrNone = None
     wait: SettingDuration = timedelta(minutes=10)
 
     @property

@@ -276,15 +276,16 @@ class RunningMail:
 
 @asynccontextmanager
 async def serve_mail(
-    folder: Path | None, *, port: int = 0, rules: MailRules | None = None
+    kept_in: Path | MailStore | None, *, port: int = 0, rules: MailRules | None = None
 ) -> AsyncIterator[RunningMail]:
     """Catch mail at `127.0.0.1:port` (0: a free port) until the block is left.
 
-    `folder` gets the messages; None keeps them in memory, for tests.
+    `kept_in` is a folder, or the store that gets the messages; None keeps them in memory, for
+    tests.
 
     Raises OSError if the port is taken, or the folder can't be written.
     """
-    store = FolderStore(folder) if folder else MemoryStore()
+    store = FolderStore(kept_in) if isinstance(kept_in, Path) else kept_in or MemoryStore()
     rules = rules or MailRules()
     connections: WeakSet[SMTP] = WeakSet()
     factory = make_smtp_factory(store, rules, connections)
