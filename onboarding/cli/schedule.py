@@ -19,7 +19,7 @@ from onboarding.config import Config
 from onboarding.config.companies import name_variables
 from onboarding.cron import crontab, install, units
 from onboarding.cron.program import Program, find_command
-from onboarding.cron.units import SERVICE, TIMER, Units
+from onboarding.cron.units import SERVICE, TIMER
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.pipeline.status import ledger_file
@@ -145,14 +145,16 @@ async def _install_units(
     folder = install.find_unit_folder(os.environ)
     before = install.read_units(folder)
     changes = {SERVICE: (before.service, after.service), TIMER: (before.timer, after.timer)}
-    if not await _is_agreed(changes, stop, yes=yes):
-        return EXIT_DONE if before == after else EXIT_NEEDS_A_PERSON
-    return _write_and_start(folder, after)
+    if await _is_agreed(changes, stop, yes=yes):
+        install.write_units(folder, after)
+        echo(f"Written into {folder}. {LINGER_NOTE}")
+    elif before != after:
+        return EXIT_NEEDS_A_PERSON
+    # Also where both are there already: the timer may never have been started.
+    return _start_timer()
 
 
-def _write_and_start(folder: Path, after: Units) -> int:
-    install.write_units(folder, after)
-    echo(f"Written into {folder}. {LINGER_NOTE}")
+def _start_timer() -> int:
     if fault := install.start_timer():
         echo(f"systemctl could not start the timer: {fault}", err=True)
         echo(f"Type: systemctl --user daemon-reload && systemctl --user enable --now {TIMER}")
@@ -166,7 +168,7 @@ async def _is_agreed(
 ) -> bool:
     """Show what would change, and ask. False if nothing would, or the person said no."""
     if all(before == after for before, after in changes.values()):
-        echo("It is installed already: nothing to do.")
+        echo("It is installed already: nothing to write.")
         return False
     for name, (before, after) in changes.items():
         lines = difflib.unified_diff(

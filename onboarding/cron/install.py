@@ -94,7 +94,9 @@ def _call(words: list[str], content: str = "") -> subprocess.CompletedProcess[st
             words,
             input=content,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            # A crontab may hold bytes of another encoding: they go back as they came.
+            errors="surrogateescape",
             check=False,
             timeout=PATIENCE,
             env={**os.environ, "LC_ALL": "C"},

@@ -129,6 +129,21 @@ async def test_regular_lists_are_spread_over_the_runs_soonest_webinar_first(tmp_
         assert shown_sessions(scene) == soonest_first * 2
 
 
+async def test_who_waits_for_calls_is_never_one_that_starts_earlier(tmp_path):
+    async with stage(tmp_path, [HOST], more=4) as scene:
+        account = scene.ringcentral.account
+        # The one that config.toml names last starts first.
+        for nearer, key in enumerate(sorted(account.sessions)):
+            account.move_session(*key, -nearer * HOUR)
+        began = scene.clock.now()
+
+        await scene.cron()
+
+        assert scene.clock.now() - began >= timedelta(seconds=60)
+        served = list(dict.fromkeys(shown_sessions(scene)))
+        assert served == [webinar for webinar, _ in sorted(account.sessions)[::-1]]
+
+
 async def test_list_that_is_refused_is_asked_for_again_after_a_day(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         scene.ringcentral.account.user_permissions.clear()

@@ -8,6 +8,7 @@ import pytest
 from onboarding.plan.cron_removals import BAD_ROSTER, NO_PAGE_SHOWS_IT, UNSTEADY
 from tests.cli.command import on
 from tests.pipeline.approving import approval_stage, approve, see_page
+from tests.pipeline.test_alerts import serve_webhook, use_webhook
 from tests.pipeline.test_call_budget import COMPANY, INVITEES, calls_of_cron
 from tests.stage import HOST, NAME, ROOMY, Stage, panelist, stage
 
@@ -71,6 +72,19 @@ async def test_many_who_leave_at_once_are_told_once_and_stay(tmp_path, capsys):
         assert "`onboarding run NAME --remove` removes them" in said
         assert capsys.readouterr().out == ""
         assert cancelled(scene) == []
+
+
+async def test_many_who_leave_at_once_are_one_alert(tmp_path):
+    async with stage(tmp_path, PANEL, limits=ROOMY) as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        let_cron_remove(scene)
+        await scene.cron()
+        scene.write_roster(PANEL[:4])
+        for code in (0, 1, 1, 1):
+            await calls_of_cron(scene, code, minutes=5)
+
+        (body,) = hook.bodies
+        assert [alert["what"] for alert in json.loads(body)["alerts"]] == ["problem"]
 
 
 async def test_roster_with_a_problem_removes_no_person(tmp_path):
