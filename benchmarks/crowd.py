@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from join_links import make_link
 from pydantic import SecretStr
 
 from onboarding.__main__ import NEW_OBJECTS
@@ -153,7 +154,7 @@ def _person(number: int) -> Invitee:
 
 
 def _record(person: Invitee) -> Registration:
-    link = SecretStr(f"https://v.ringcentral.example/w/join/{person.row * 7919:026x}")
+    link = SecretStr(make_link(person.row))
     return Registration(
         f"{person.row}",
         person.role,

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import panels
 from icalendar import Calendar, Event
+from join_links import make_link
 from pydantic import SecretStr
 
 from onboarding.messages import calendar, verify
@@ -58,7 +59,7 @@ TARGET = 400
 def make_request(number: int) -> MessageRequest:
     """Ask for a message to one of many people."""
     person = Invitee(number, f"person{number}@example.com", Role.PANELIST, f"Zoë{number}", "Müller")
-    link = SecretStr(f"https://v.example/w/join/{number * 7919:026x}")
+    link = SecretStr(make_link(number))
     return MessageRequest(
         kind=Kind.INVITATION,
         invitee=person,

@@ -24,6 +24,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from join_links import make_link
 from pydantic import SecretStr
 
 HERE = Path(__file__).parents[1]
@@ -225,7 +226,7 @@ class Messages:
             language=language,
             time_zone=zone,
         )
-        link = SecretStr(f"https://v.example/w/join/{next(self.numbers) * 7919:026x}")
+        link = SecretStr(make_link(next(self.numbers)))
         return self.request(
             kind=self.kinds.INVITATION,
             invitee=person,
