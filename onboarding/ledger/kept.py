@@ -5,7 +5,6 @@ too. What a copy may hold is decided in `messages.copies`; for how long it stays
 `pipeline.prune`.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ class KeptRow(NamedTuple):
         return cls(
             delivery=delivery,
             at=at,
-            sha256=hashlib.sha256(copy.body).hexdigest(),
+            sha256=copy.sha256,
             sender=copy.sender,
             recipient=copy.recipient,
             headers=copy.headers,

@@ -18,7 +18,7 @@ from onboarding.messages.copies import CopyMaker
 from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.headers import transport_address
 from onboarding.messages.join_links import leads_below
-from onboarding.messages.mime import MessageParts, is_canonical, own_fields
+from onboarding.messages.mime import MessageParts, MimeFrame, is_canonical, own_fields
 from onboarding.messages.quoted_printable import quoted_printable
 from onboarding.messages.request import MessageRequest, ProtectedValues, UnrenderableValue
 from onboarding.messages.seams import is_in_one_piece, seams
@@ -54,6 +54,7 @@ class AssembledMessage(NamedTuple):
 
     recipient: str
     parts: MessageParts
+    frame: MimeFrame
     fields: dict[str, bytes]
     body: bytes
     short: bytes
@@ -129,6 +130,7 @@ class Composer:
         return AssembledMessage(
             recipient=recipient,
             parts=parts,
+            frame=frame,
             fields=fields,
             body=frame.join({**others, "html": html.encoded}),
             short=frame.join({**others, "html": html.checked}),
@@ -143,7 +145,7 @@ class Composer:
         copy = self._copies.make(
             request,
             assembled.parts,
-            self._templates.frame(request),
+            assembled.frame,
             assembled.body,
             self._templates.brand.sender_address,
         )

@@ -6,6 +6,7 @@ session's copies have in common are not looked through each time (`common_lines`
 `composer` calls this when a message is finished and checked, before it leaves.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -75,7 +76,7 @@ class CopyMaker:
                 return copy
         blank = replace(parts, name="", subject="", text="", pieces=(), calendar="")
         return MessageCopy(
-            body=body,
+            sha256=_digest(body),
             sender=sender,
             recipient=parts.recipient,
             headers=_write_fields(frame, blank),
@@ -98,7 +99,7 @@ class CopyMaker:
         if masked is None:
             return None
         return MessageCopy(
-            body=body,
+            sha256=_digest(body),
             sender=sender,
             recipient=parts.recipient,
             headers=headers,
@@ -190,6 +191,12 @@ def _write_fields(frame: MimeFrame, parts: MessageParts) -> str:
 def _header_fields(body: bytes) -> str:
     """Cut the header fields off a message."""
     return body[: body.index(b"\r\n\r\n") + 2].decode("ascii", "replace")
+
+
+def _digest(body: bytes) -> str:
+    """Make the digest by which a message can be recognized."""
+    # Here and not in the ledger's thread, which would wait for the interpreter after each one.
+    return hashlib.sha256(body).hexdigest()
 
 
 def _unfold(entry: str) -> str:

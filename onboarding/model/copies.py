@@ -44,14 +44,14 @@ class KeptFile(NamedTuple):
 class MessageCopy(NamedTuple):
     """A message as it left, with fingerprints in place of link, token and phone code.
 
-    `body` are its exact bytes, of which only the digest is stored. `headers` are the header fields
-    as they were sent. Its texts are the plain text, the calendar entry, and each value that was put
+    `sha256` is the digest of its exact bytes, in hex digits. `headers` are the header fields as
+    they were sent. Its texts are the plain text, the calendar entry, and each value that was put
     into the HTML; `TEXT_START` is between them. `own` are the lines of these texts that are not in
     `lines` (None: all of them are). `html` is what the template says to all. `files` were attached.
     A message that can't be shown without its secrets has empty texts.
     """
 
-    body: bytes
+    sha256: str
     sender: str
     recipient: str
     headers: str

@@ -81,7 +81,7 @@ def send(
     queue(connection, session, order(email, number, name=name_of(email), rehearsal_to=to))
     (delivery,) = claims.claim(connection, session, RUN, NOW, 1, rehearsal=bool(to))
     copy = MessageCopy(
-        body=b"",
+        sha256="",
         sender="events@example.org",
         recipient=email,
         headers=f"To: {email}\r\n",
