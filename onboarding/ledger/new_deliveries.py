@@ -135,6 +135,7 @@ class _Row(NamedTuple):
 
 
 def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
+    at = sql.encode_time(now)
     return _Row(
         session=session,
         key=address_key(new.email),
@@ -143,10 +144,10 @@ def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
         kind=new.kind,
         number=new.number,
         state=State.QUEUED,
-        queued_at=sql.encode_time(now),
+        queued_at=at,
         due_at=sql.encode_time(new.due_at),
         expires_at=sql.encode_time(new.expires_at),
-        at=sql.encode_time(now),
+        at=at,
         message_id=new.message_id,
         link=new.facts.link,
         role=new.facts.role,

@@ -86,6 +86,9 @@ def _hold_first_message(item: PlanItem, snapshot: Snapshot) -> PlanItem:
 
 def add_entries(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     """Add the messages of the schedule to the item of a person who is on board."""
+    # Most webinars have none, and the rest is decided for each person.
+    if not snapshot.schedule.entries:
+        return item
     record = item.registration
     is_on_board = bool(item.invitee.row and item.invitee.email) and item.action in STAYS
     if record is None or record.join_uri is None or not is_on_board or item.held:

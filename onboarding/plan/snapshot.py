@@ -58,6 +58,9 @@ class Options:
         return self.limit is not None or bool(self.only or self.roles or self.kinds)
 
 
+_EMPTY_MAILBOX = Mailbox()
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that is known when a plan is made.
@@ -128,7 +131,7 @@ class Snapshot:
 
     def mailbox(self, key: str) -> Mailbox:
         """What one mailbox holds."""
-        return self.mailboxes.get(key, Mailbox())
+        return self.mailboxes.get(key, _EMPTY_MAILBOX)
 
     def is_replaced(self, person: Invitee) -> bool:
         """Whether a person wants this one replaced, and the roster has the other one by now."""
