@@ -14,7 +14,7 @@ from itertools import chain
 
 import sqlalchemy as sa
 
-from onboarding.ledger import kept, sql
+from onboarding.ledger import jobs, kept, sql
 from onboarding.ledger.schema import (
     answers,
     approvals,
@@ -144,6 +144,7 @@ def find_unfinished(connection: sa.Connection, person: KnownPerson) -> list[sa.R
 
 def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     """Take a person out of every table. Call it while no run is at work."""
+    jobs.forget_sessions(connection)
     # Messages and events are found by the delivery's key, so both go before that is blanked.
     # Mentions come last: what is left by then is about others.
     messages = _remove_messages(connection, person)

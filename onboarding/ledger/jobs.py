@@ -34,6 +34,9 @@ _COUNT = """
 _REMOVE_ENDED = "DELETE FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')"
 
 
+_FORGET_SESSIONS = "UPDATE procrastinate_jobs SET args = args - 'listed'"
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to be added: what it does, for which queue, and with what.
@@ -111,6 +114,12 @@ def count_jobs(connection: sa.Connection) -> list[JobCount]:
     if not find_jobs_version(connection):
         return []
     return [JobCount(*row) for row in connection.exec_driver_sql(_COUNT)]
+
+
+def forget_sessions(connection: sa.Connection) -> None:
+    """Take out of all jobs what was seen of a session: its host is a person. It is asked for."""
+    if find_jobs_version(connection):
+        connection.exec_driver_sql(_FORGET_SESSIONS)
 
 
 def remove_ended_jobs(connection: sa.Connection) -> None:

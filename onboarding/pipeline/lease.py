@@ -118,7 +118,16 @@ async def _hold(
         renewal.cancel()
         await asyncio.gather(renewal, return_exceptions=True)
         # Guarded by the holder's name: a lease that another run has taken over stays that run's.
+        await _release(services, name, lease)
+
+
+async def _release(services: Services, name: str, lease: HeldLease) -> None:
+    try:
         await services.ledger.run(leases.release, name, lease.holder)
+    except OnboardingError:
+        # While this process lives, the others on its machine would believe in the lease for ever.
+        services.stop.set()
+        raise
 
 
 async def _renew(services: Services, name: str, lease: HeldLease) -> None:
