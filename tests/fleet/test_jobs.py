@@ -1,9 +1,16 @@
 """The jobs of the fleet, each as a function, on a real PostgreSQL."""
 
-import pytest
+import asyncio
+from datetime import timedelta
 
-from onboarding.fleet.values import WorkerRole
+import pytest
+import sqlalchemy as sa
+
+from onboarding.fleet.values import WorkerRole, send_job
+from onboarding.ledger import jobs
+from tests.cli.command import on
 from tests.fleet.hands import fleet_stage, take_jobs, tick, work_off, worker_on
+from tests.stage import NAME, SESSION, WEBINAR
 
 pytestmark = pytest.mark.anyio
 
@@ -43,3 +50,126 @@ async def test_chunks_are_sent_by_a_worker_that_plans_nothing(tmp_path, postgres
         assert len(scene.told()) == 3
         # Only the join links are asked for.
         assert scene.heavy_calls() == calls + 1
+
+
+async def test_a_job_that_comes_twice_or_is_lost_sends_each_message_once(
+    tmp_path, postgresql_server
+):
+    async with fleet_stage(tmp_path, postgresql_server) as scene, worker_on(scene, PLAN) as worker:
+        await tick(worker)
+        (plan,) = await worker.services.ledger.run(take_jobs)
+        await worker.execute(plan.name, plan.args)
+        await worker.execute(plan.name, plan.args)
+        (send,) = await worker.services.ledger.run(take_jobs)
+        # Lost: the next tick finds the messages in the ledger.
+        scene.clock.pass_time(minutes=1)
+        await tick(worker)
+        (again,) = await worker.services.ledger.run(take_jobs)
+        assert again.args["session"] == send.args["session"]
+        async with worker_on(scene, SEND) as sender:
+            await asyncio.gather(
+                sender.execute(send.name, send.args), sender.execute(again.name, again.args)
+            )
+        assert sorted(scene.told()) == sorted(set(scene.told()))
+        assert len(scene.told()) == 3
+
+
+async def test_ticks_do_not_pile_up_jobs(tmp_path, postgresql_server):
+    async with fleet_stage(tmp_path, postgresql_server) as scene, worker_on(scene) as worker:
+        for _ in range(3):
+            await tick(worker)
+            scene.clock.pass_time(minutes=5)
+        assert len(await worker.services.ledger.run(take_jobs)) == 1
+
+
+async def test_jobs_are_added_with_what_is_queued_or_not_at_all(tmp_path, postgresql_server):
+    def fail(connection: sa.Connection) -> None:
+        jobs.add_jobs(connection, [send_job(NAME, 1, 0, None)])
+        raise RuntimeError
+
+    async with fleet_stage(tmp_path, postgresql_server) as scene, worker_on(scene) as worker:
+        ledger = worker.services.ledger
+        with pytest.raises(RuntimeError):
+            await ledger.run(fail)
+        assert await ledger.run(take_jobs) == []
+        # One whose lock another has is left out, and the rest of the transaction stays.
+        pair = [send_job(NAME, 1, 0, None), send_job(NAME, 1, 0, None), send_job(NAME, 1, 1, None)]
+        assert await ledger.run(jobs.add_jobs, pair) == 2
+        assert len(await ledger.run(take_jobs)) == 2
+
+
+async def test_a_message_with_old_facts_is_not_sent_and_the_webinar_is_planned_again(
+    tmp_path, postgresql_server
+):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        async with worker_on(scene, PLAN) as planner:
+            await tick(planner)
+            (plan,) = await planner.services.ledger.run(take_jobs)
+            await planner.execute(plan.name, plan.args)
+            (send,) = await planner.services.ledger.run(take_jobs)
+            scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=1))
+        async with worker_on(scene) as worker:
+            await worker.execute(send.name, {**send.args, "listed": None})
+            assert scene.told() == []
+            await work_off(worker)
+        assert len(scene.told()) == 3
+        assert len({message["Subject"] for message in scene.messages()}) == 1
+        assert (await scene.run()).sent == 0
+
+
+async def test_a_paused_webinar_sends_nothing(tmp_path, postgresql_server):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        async with worker_on(scene, PLAN) as planner:
+            await tick(planner)
+            (plan,) = await planner.services.ledger.run(take_jobs)
+            await planner.execute(plan.name, plan.args)
+        await on(scene, "pause", NAME)
+        async with worker_on(scene) as worker:
+            await work_off(worker)
+            scene.clock.pass_time(minutes=5)
+            await tick(worker)
+            await work_off(worker)
+        assert scene.told() == []
+
+
+async def test_a_mail_server_that_is_away_costs_no_call_and_is_said_once(
+    tmp_path, postgresql_server
+):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        async with worker_on(scene, PLAN) as planner:
+            await tick(planner)
+            (plan,) = await planner.services.ledger.run(take_jobs)
+            await planner.execute(plan.name, plan.args)
+        calls = scene.heavy_calls()
+        port = scene.variables["ONBOARDING_SMTP__PORT"]
+        scene.variables["ONBOARDING_SMTP__PORT"] = "9"
+        async with worker_on(scene, SEND) as worker:
+            (first,) = await work_off(worker)
+            await worker.services.ledger.run(jobs.add_jobs, [send_job(NAME, 1, 0, None)])
+            (second,) = await work_off(worker)
+        ends = [*first.ends, *second.ends]
+        assert [(end.exit_code, end.is_known) for end in ends] == [(75, False), (75, True)]
+        assert scene.heavy_calls() == calls
+        scene.variables["ONBOARDING_SMTP__PORT"] = port
+        async with worker_on(scene) as worker:
+            await tick(worker)
+            await work_off(worker)
+        assert len(scene.told()) == 3
+
+
+async def test_what_a_schedule_has_is_sent_within_its_minute(tmp_path, postgresql_server):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        with (scene.folder / "config.toml").open("a", encoding="utf-8") as file:
+            file.write('\n[messages]\nreminder = "-1h"\n')
+        start = scene.ringcentral.account.sessions[WEBINAR, SESSION].start
+        async with worker_on(scene) as worker:
+            await tick(worker)
+            await work_off(worker)
+            scene.clock.time = start - timedelta(hours=1, minutes=1)
+            await tick(worker)
+            await work_off(worker)
+            assert len(scene.told()) == 3
+            scene.clock.pass_time(minutes=1)
+            await tick(worker)
+            await work_off(worker)
+        assert len(scene.told()) == 6
