@@ -6,6 +6,7 @@ cron. What it does is decided in the room `fleet`.
 
 import asyncio
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,7 @@ from onboarding.cli.run_all import print_end, print_with_notes
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import NoProgress, print_table, print_text, run_until_stopped
 from onboarding.config import Config
-from onboarding.errors import EXIT_DONE, ConfigurationError, TryLater
+from onboarding.errors import EXIT_DONE, ConfigurationError, Interrupted
 from onboarding.fleet.status import FleetStatus, read_fleet
 from onboarding.fleet.values import JobReport, WorkerRole
 from onboarding.model.time_zones import format_machine_time
@@ -117,17 +118,19 @@ async def _serve(
     how = fleet.WorkerOptions(roles, concurrency)
     async with (
         fleet.open_worker_services(config, progress, clock, stop) as services,
-        fleet.open_worker(services, how) as worker,
+        # As cron's runs: no one watches how far a job has come.
+        fleet.open_worker(replace(services, progress=NoProgress()), how) as worker,
     ):
         _print_start(worker)
         async for report in worker.run():
             _print_report(config, report)
+        if not signal.is_set():
+            # Where the clock has jumped, that is said instead (`pipeline.shared_clock`).
+            raise Interrupted(
+                "The worker has lost its lease, and has ended.",
+                hint="Start it again; systemd does that by itself.",
+            )
     passing_on.cancel()
-    if not signal.is_set():
-        raise TryLater(
-            "The worker has lost its lease, and has ended.",
-            hint="Start it again; systemd does that by itself.",
-        )
     # A signal is its normal end, not an interruption.
     return EXIT_DONE
 

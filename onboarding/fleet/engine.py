@@ -61,6 +61,8 @@ class Engine:
 
         Raises TryLater if the database is away.
         """
+        # Not set back: a task's error is printed only when its task is collected.
+        asyncio.get_running_loop().set_exception_handler(_leave_out_lost_ledger)
         try:
             async with self._app.open_async():
                 await self._run_queues(queues, stop)
@@ -138,6 +140,12 @@ class Engine:
             f"The worker has lost the ledger {self._place}{cause}.",
             hint="Start it again; systemd does that by itself. What it was sending is in doubt.",
         )
+
+
+def _leave_out_lost_ledger(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of a job whose end could not be noted: that the ledger is lost is said once."""
+    if not isinstance(context.get("exception"), ConnectorException):
+        loop.default_exception_handler(context)
 
 
 def _make_connector(place: ServerPlace) -> procrastinate.PsycopgConnector:
