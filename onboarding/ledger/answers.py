@@ -1,7 +1,7 @@
 """What people have answered from their calendars, per session and person."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -69,3 +69,32 @@ def load_answers(connection: sa.Connection, session: int) -> Mapping[str, Person
     return MappingProxyType(
         {row.key: PersonAnswer(Answer(row.answer), row.stamp, row.sequence) for row in rows}
     )
+
+
+def load_agreed(
+    connection: sa.Connection, session: int, start: datetime, duration: timedelta
+) -> Mapping[str, Answer]:
+    """Load the answers that were given to these times, by address key.
+
+    Each move takes answers back, also one to a time that was announced before (RFC 6638 3.2.8): so
+    all versions of the entry since the answered one have to tell these times.
+    """
+    since = (
+        (deliveries.c.session == answers.c.session)
+        & (deliveries.c.key == answers.c.key)
+        & (deliveries.c.sequence >= answers.c.sequence)
+    )
+    left = (deliveries.c.uid != "", deliveries.c.attempt > 0, REAL)
+    is_same = (deliveries.c.start == start) & (
+        deliveries.c.duration == round(duration.total_seconds())
+    )
+    columns = (answers.c.key, answers.c.answer)
+    query = (
+        sa.select(*columns)
+        .select_from(answers.join(deliveries, since))
+        .where(answers.c.session == session, *left)
+        .group_by(*columns)
+        .having(sa.func.min(sa.case((is_same, 1), else_=0)) == 1)
+    )
+    rows = connection.execute(query)
+    return MappingProxyType({row.key: Answer(row.answer) for row in rows})

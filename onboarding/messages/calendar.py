@@ -22,11 +22,15 @@ from onboarding.messages.headers import INSIDE_A_CHARACTER, transport_address
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings, CalendarMethod
 from onboarding.model.addresses import address_key
+from onboarding.model.answers import Answer
 from onboarding.model.kinds import RULES
 
 PRODUCT = "-//webinar-onboarding//letters//EN"
 PERSONAL = ("UID", "SEQUENCE", "DTSTAMP", "DESCRIPTION", "LOCATION", "URL", "ATTENDEE")
 _PLACEHOLDER = "x-personal"
+
+NOT_ANSWERED = "NEEDS-ACTION"
+"""The PARTSTAT of who has not answered (RFC 5545 3.2.12)."""
 
 CANCEL = "CANCEL"
 """The METHOD that takes an entry out of its reader's calendar (RFC 5546 3.2.5)."""
@@ -133,7 +137,8 @@ def personal_lines(
     if has_attendee(request, brand):
         # An answer to a cancellation would be of no use to anyone.
         asks = asks_for_answer and RULES[request.kind].calendar_method != CANCEL
-        attendee = _attendee_line(name, transport_address(request.recipient), asks=asks)
+        address = transport_address(request.recipient)
+        attendee = _attendee_line(name, address, request.participation, asks=asks)
     return {
         "UID": fold_line("UID", request.uid),
         "SEQUENCE": fold_line("SEQUENCE", str(request.sequence)),
@@ -198,15 +203,18 @@ def _build_alarm(occasion: Occasion) -> Alarm:
     return alarm
 
 
-def _attendee_line(name: str, address: str, *, asks: bool) -> str:
-    """Write the one attendee.
+def _attendee_line(name: str, address: str, answer: Answer | None, *, asks: bool) -> str:
+    """Write the one attendee, with their answer where it still holds.
 
+    Without it, a calendar that takes our word would ask again after each update.
     A parameter's value can't have a double quote (RFC 5545 3.1), and a caret begins an escape there
     (RFC 6868 3.1). Some readers take a backslash for one too, so it becomes a slash.
     """
     shown = name.replace("^", "^^").replace('"', "'").replace("\\", "/")
+    # Also with an answer: who is asked can still change their mind.
     rsvp = "TRUE" if asks else "FALSE"
-    parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP={rsvp}'
+    participation = answer.upper() if answer else NOT_ANSWERED
+    parameters = f'CN="{shown}";PARTSTAT={participation};ROLE=REQ-PARTICIPANT;RSVP={rsvp}'
     return fold_line(f"ATTENDEE;{parameters}", f"mailto:{address}")
 
 

@@ -6,7 +6,9 @@ Checks nothing: `Composer.compose` does. Knows no digests: those are in `model.r
 """
 
 import hashlib
+import re
 
+from onboarding.messages.calendar import NOT_ANSWERED
 from onboarding.messages.composer import RENDERING, describe_refusal
 from onboarding.messages.context import SessionWords
 from onboarding.messages.headers import transport_address
@@ -18,6 +20,9 @@ from onboarding.model.reviews import MessageContent
 
 DIFFERS_EACH_TIME = ("DTSTAMP:", "SEQUENCE:")
 """Lines of a calendar entry that say when it was written, and how often (RFC 5545 3.8.7)."""
+
+PARTICIPATION = re.compile(r'(";PARTSTAT=)[A-Z-]+;')
+"""What a reader has answered, in their own line of the entry (RFC 5545 3.2.12)."""
 
 
 def render_content(
@@ -63,7 +68,14 @@ def _format_calendar(entry: str) -> str:
     """Leave out what differs each time. Lines are unfolded (RFC 5545 3.1), for people to read."""
     # Not `splitlines`: a line separator of Unicode inside a value is a character like any other.
     lines = entry.replace("\r\n ", "").split("\r\n")
-    return "\n".join(line for line in lines if not line.startswith(DIFFERS_EACH_TIME))
+    kept = [line for line in lines if not line.startswith(DIFFERS_EACH_TIME)]
+    return "\n".join(_without_answer(line) for line in kept)
+
+
+def _without_answer(line: str) -> str:
+    """Write an attendee as if they had not answered: else each answer would need an approval."""
+    # A name has no double quote in it (RFC 5545 3.1), so this is no part of one.
+    return PARTICIPATION.sub(rf"\1{NOT_ANSWERED};", line) if line.startswith("ATTENDEE") else line
 
 
 def _list_attachments(templates: TemplateSet, request: MessageRequest) -> tuple[str, ...]:

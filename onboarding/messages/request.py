@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from onboarding.messages.join_links import Tokens, link_places
 from onboarding.messages.normal_form import normal_key
+from onboarding.model.answers import Answer
 from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
@@ -35,6 +36,7 @@ class MessageRequest:
     mailbox holds so far (updates). `entry` is the id of the schedule's entry that it is for, empty
     for other kinds; `template` names its templates (empty: those of its kind). `join_link` is the
     link that the message has to hold: the invitee's own, None for a kind that holds no link.
+    `participation` is what the reader has answered to these times, None for no answer.
     """
 
     kind: Kind
@@ -51,6 +53,7 @@ class MessageRequest:
     uid: str = ""
     sequence: int = 0
     counted_from: datetime | None = None
+    participation: Answer | None = None
     join_link: SecretStr | None = field(init=False)
 
     def __post_init__(self) -> None:

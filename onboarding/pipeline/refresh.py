@@ -377,6 +377,7 @@ async def _join(
             key: given.answer
             for key, given in (await ledger.run(answers.load_answers, row)).items()
         },
+        agreed=await ledger.run(answers.load_agreed, row, session.start, session.duration),
         attendance=who_joined.certain,
         attendance_note=who_joined.fault,
     )

@@ -139,6 +139,7 @@ def _compose_message(
         previous=box.facts if rules.shows_previous else None,
         entry=delivery.entry,
         template=entry.template if entry else "",
+        participation=run.state.snapshot.participation(recipient.invitee.key),
     )
     message = run.composer.compose(request)
     if isinstance(message, Rejected) or run.bounce_tokens is None:

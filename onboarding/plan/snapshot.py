@@ -75,7 +75,8 @@ class Snapshot:
 
     `schedule` are the webinar's messages on a schedule, `seen` says when a run first saw each of
     its entries (`entries_due.Timetable`). `answers` has what people answered from their calendar,
-    `attendance` who has joined, both by address key; who is not in it is unknown.
+    `agreed` those of them that were given to the session's times as they are now,
+    `attendance` who has joined, all by address key; who is not in it is unknown.
     `attendance_note` says why RingCentral does not say who has joined (empty: it does, or was not
     asked), `attendance_calls` counts the calls that this look made for it.
     """
@@ -97,9 +98,17 @@ class Snapshot:
         default_factory=lambda: MappingProxyType({})
     )
     answers: Mapping[str, Answer] = field(default_factory=lambda: MappingProxyType({}))
+    agreed: Mapping[str, Answer] = field(default_factory=lambda: MappingProxyType({}))
     attendance: Mapping[str, Attendance] = field(default_factory=lambda: MappingProxyType({}))
     attendance_note: str = ""
     attendance_calls: int = 0
+
+    def participation(self, key: str) -> Answer | None:
+        """What a person has answered to the entry in their calendar; None: they are to be asked.
+
+        Who was removed has no entry any more, and a new invitation asks again.
+        """
+        return self.agreed.get(key) if self.mailbox(key).facts else None
 
     @property
     def timetable(self) -> Timetable:

@@ -12,6 +12,7 @@ from icalendar import Calendar
 
 from onboarding.messages import calendar
 from onboarding.messages.settings import BrandSettings, CalendarMethod
+from onboarding.model.answers import Answer
 from onboarding.model.deliveries import calendar_uid
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
@@ -41,9 +42,13 @@ ENTRIES = {
     **{f"{name}, published": event(request, PUBLISHING) for name, request in MESSAGES.items()},
     "to the organizer": event(MESSAGES["first"], ORGANIZED),
     "answers are read": event(MESSAGES["first"], asks_for_answer=True),
+    "answered": event(
+        replace(MESSAGES["first"], participation=Answer.ACCEPTED), asks_for_answer=True
+    ),
     "cancelled, answers are read": event(MESSAGES["cancelled"], asks_for_answer=True),
 }
 REQUESTS = ("first", "moved", "answers are read")
+ANSWERED = ("answered",)
 CANCELS = ("cancelled", "cancelled, answers are read")
 PUBLISHED = ("first, published", "moved, published", "to the organizer")
 ASKING = (*REQUESTS, *CANCELS)
@@ -87,8 +92,19 @@ RULES: list[tuple[str, str, tuple[str, ...], Check]] = [
         REQUESTS,
         lambda _, found: partstat(found) == "NEEDS-ACTION",
     ),
+    (
+        "3.2.2.1",
+        "PARTSTAT keeps an answer",
+        ANSWERED,
+        lambda _, found: partstat(found) == "ACCEPTED",
+    ),
     ("3.2.2.1", "RSVP without a reader", REQUESTS[:2], lambda _, found: rsvp(found) == "FALSE"),
-    ("3.2.2.1", "RSVP with a reader", REQUESTS[2:], lambda _, found: rsvp(found) == "TRUE"),
+    (
+        "3.2.2.1",
+        "RSVP with a reader",
+        (*REQUESTS[2:], *ANSWERED),
+        lambda _, found: rsvp(found) == "TRUE",
+    ),
     ("3.2.5", "the whole entry", CANCELS, lambda _, found: "RECURRENCE-ID" not in found),
     ("3.2.5", "CANCELLED", CANCELS, lambda _, found: found["STATUS"] == "CANCELLED"),
     ("3.2.5", "no VALARM", CANCELS, lambda _, found: found.walk("VALARM") == []),

@@ -7,6 +7,7 @@ import pytest
 
 from onboarding.messages.content import render_content
 from onboarding.messages.load import load_template_set
+from onboarding.model.answers import STANDING_ANSWERS
 from onboarding.model.deliveries import Rejected
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.reviews import MessageContent, content_digest
@@ -58,6 +59,16 @@ def test_content_is_what_the_message_holds(kind):
     assert [line.partition(":")[0] for line in missing] == ["DTSTAMP", "SEQUENCE"] or [
         line.partition(":")[0] for line in missing
     ] == ["SEQUENCE", "DTSTAMP"]
+
+
+@pytest.mark.parametrize("answer", STANDING_ANSWERS)
+def test_what_the_reader_has_answered_is_no_content(answer):
+    asked = make_request(Kind.UPDATE, previous=EARLIER)
+
+    shown = content(replace(asked, participation=answer))
+
+    assert shown == content(asked)
+    assert ";PARTSTAT=NEEDS-ACTION;" in shown.calendar
 
 
 def test_what_differs_from_one_attempt_to_the_next_is_no_content():

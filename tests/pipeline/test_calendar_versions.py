@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 from icalendar import Calendar
 
+from onboarding.pipeline.inbox import read_one
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.resend import execute_resend, prepare_resend
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
+from onboarding.simulator.replies import build_answer
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, stage
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +25,7 @@ class Entry:
     sequence: int
     uid: str
     stamp: object
+    participation: str = ""
 
 
 def entries(scene: Stage, email: str) -> list[Entry]:
@@ -39,7 +42,11 @@ def _read(content: str) -> Entry:
     whole = Calendar.from_ical(content)
     [event] = whole.walk("VEVENT")
     return Entry(
-        str(whole["METHOD"]), int(event["SEQUENCE"]), str(event["UID"]), event.decoded("DTSTAMP")
+        str(whole["METHOD"]),
+        int(event["SEQUENCE"]),
+        str(event["UID"]),
+        event.decoded("DTSTAMP"),
+        event["ATTENDEE"].params["PARTSTAT"] if "ATTENDEE" in event else "",
     )
 
 
@@ -105,3 +112,55 @@ async def test_uids_can_not_be_worked_out_from_an_address(tmp_path):
             uids += [entry.uid for entry in entries(scene, JOERG)]
 
     assert len(set(uids)) == 2
+
+
+async def answer(scene: Stage, participation: str) -> None:
+    """The person answers the newest entry that they have."""
+    caught = [mail for mail in scene.mail.messages() if mail.recipients == (JOERG,)][-1]
+    scene.clock.pass_time(minutes=5)
+    async with scene.rooms() as services:
+        await read_one(services, build_answer(caught, participation, scene.clock.now()))
+
+
+async def test_an_update_repeats_the_answer_until_the_time_changes(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        await scene.run()
+        await answer(scene, "ACCEPTED")
+        await resend(scene)
+        await answer(scene, "TENTATIVE")
+        await resend(scene)
+        move(scene, 1)
+        await scene.run()
+        await resend(scene)
+        # It was answered once, and is a new time all the same.
+        move(scene, -1)
+        await scene.run()
+        await answer(scene, "DECLINED")
+        await resend(scene)
+
+        assert [(entry.sequence, entry.participation) for entry in entries(scene, JOERG)] == [
+            (0, "NEEDS-ACTION"),
+            (0, "ACCEPTED"),
+            (0, "TENTATIVE"),
+            (1, "NEEDS-ACTION"),  # moved
+            (1, "NEEDS-ACTION"),
+            (2, "NEEDS-ACTION"),  # moved back
+            (2, "DECLINED"),
+        ]
+
+
+async def test_who_was_removed_and_comes_back_is_asked_again(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        await scene.run()
+        await answer(scene, "ACCEPTED")
+        scene.write_roster([HOST])
+        await scene.run(Options(remove=True))
+        scene.write_roster([HOST, PANELIST])
+        await scene.run()
+
+        found = [(entry.method, entry.participation) for entry in entries(scene, JOERG)]
+        assert found == [
+            ("REQUEST", "NEEDS-ACTION"),
+            ("CANCEL", "ACCEPTED"),
+            ("REQUEST", "NEEDS-ACTION"),
+        ]
