@@ -19,6 +19,7 @@ from onboarding.config import Config
 from onboarding.config.companies import name_variables
 from onboarding.cron import crontab, install, units
 from onboarding.cron.program import Program, find_command
+from onboarding.cron.role_units import UnitRole, name_unit, render_role_unit
 from onboarding.cron.units import SERVICE, TIMER
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.accounts import DEFAULT_ACCOUNT
@@ -30,6 +31,8 @@ CREDENTIALS = Path("/etc/onboarding")
 NEEDED_VARIABLES = ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")
 ACCOUNT_SECRETS = ("CLIENT_ID", "CLIENT_SECRET", "JWT")
 PASSWORD = "ONBOARDING_SMTP__PASSWORD"  # noqa: S105 -- a variable's name
+LEDGER_PASSWORD = "ONBOARDING_LEDGER__PASSWORD"  # noqa: S105 -- another one
+WEBHOOK = "ONBOARDING_ALERTS__WEBHOOK"
 
 NO_SECRETS = (
     "Note: cron and systemd do not have the variables of your shell. Put each secret into a file "
@@ -61,24 +64,39 @@ Install = Annotated[
 ]
 
 
+RoleOption = Annotated[
+    UnitRole | None,
+    typer.Option(
+        "--role",
+        metavar="ROLE",
+        help="For systemd: print the service of a worker, plan, send, replies or console instead.",
+    ),
+]
+
+
 def schedule_command(
     starter: StarterName,
     *,
+    role: RoleOption = None,
     install_: Install = False,
     yes: options.Yes = False,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Print what cron or systemd needs to start `run --all`, or install it for yourself.
 
-    For cron it is a line of a crontab, for systemd a service with its timer: every 5 minutes.
+    For cron it is a line of a crontab, for systemd a service with its timer: every 5 minutes. Or
+    with --role a service that runs all the time: a worker of a fleet, or the console.
     """
+    if role and (install_ or starter is not Starter.SYSTEMD):
+        message = "It goes with systemd only, and prints a unit for root to install."
+        raise typer.BadParameter(message, param_hint="--role")
     config = options.load_config(config_file)
     command = find_command(sys.argv[0], sys.executable)
     program = Program(command, config.file.absolute(), ledger_file(config))
     if not config.secret_files:
         echo(NO_SECRETS.format(folder=config.folder / "secrets"), err=True)
     if not install_:
-        _print_text(starter, config, program)
+        _print_text(starter, config, program, role)
         return
 
     async def work(stop: asyncio.Event) -> int:
@@ -89,11 +107,18 @@ def schedule_command(
     raise typer.Exit(run_until_stopped(work))
 
 
-def _print_text(starter: Starter, config: Config, program: Program) -> None:
+def _print_text(starter: Starter, config: Config, program: Program, role: UnitRole | None) -> None:
     if starter is Starter.CRON:
         echo(crontab.render_line(program).rstrip("\n"))
         return
-    secrets = {name: CREDENTIALS / name for name in _name_secrets(config)}
+    names = _name_secrets(config)
+    if role is UnitRole.CONSOLE and not config.secret_files:
+        names = (*names, *map(_name_hash, config.console.users))
+    secrets = {name: CREDENTIALS / name for name in names}
+    if role:
+        unit = render_role_unit(program, role, getpass.getuser(), secrets)
+        echo(f"# /etc/systemd/system/{name_unit(role)}\n{unit}")
+        return
     rendered = units.render_system_units(program, getpass.getuser(), secrets)
     for name, text in ((SERVICE, rendered.service), (TIMER, rendered.timer)):
         echo(f"# /etc/systemd/system/{name}\n{text}")
@@ -107,7 +132,16 @@ def _name_secrets(config: Config) -> tuple[str, ...]:
     companies = [webinar.company for webinar in config.webinars.values()] or [config.company]
     accounts = sorted({company.account for company in companies})
     servers = sorted({company.smtp for company in companies})
-    return (*_name_account_secrets(accounts), *_name_passwords(config, servers))
+    return (
+        *_name_account_secrets(accounts),
+        *_name_passwords(config, servers),
+        *([LEDGER_PASSWORD] if config.ledger.password else []),
+        *([WEBHOOK] if config.alerts.webhook else []),
+    )
+
+
+def _name_hash(user: str) -> str:
+    return f"ONBOARDING_CONSOLE__USERS__{user.upper()}__PASSWORD_HASH"
 
 
 def _name_account_secrets(accounts: Sequence[str]) -> Iterator[str]:

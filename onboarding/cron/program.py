@@ -26,7 +26,11 @@ class Program:
     @property
     def words(self) -> tuple[str, ...]:
         """The whole command, word by word."""
-        return (*self.command, "run", "--all", "--linger", LINGER, "--config", str(self.config))
+        return self.make_words("run", "--all", "--linger", LINGER)
+
+    def make_words(self, *command: str) -> tuple[str, ...]:
+        """Make the words of another command of this program."""
+        return (*self.command, *command, "--config", str(self.config))
 
 
 def find_command(started_as: str, python: str) -> tuple[str, ...]:

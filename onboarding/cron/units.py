@@ -13,6 +13,8 @@ from onboarding.cron.program import MINUTES, Program, escape_path, quote_for_sys
 
 SERVICE, TIMER = "onboarding.service", "onboarding.timer"
 
+DESCRIPTION = "Webinar onboarding"
+
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 """What `ProtectHome=` shuts off (systemd.exec(5))."""
 
@@ -30,20 +32,30 @@ def render_system_units(program: Program, user: str, credentials: Mapping[str, P
 
     `credentials` has the file of each secret.
     """
+    service = "\n".join(
+        (
+            render_unit_section(DESCRIPTION),
+            _render_service_section(program, user),
+            render_system_sections(program, credentials),
+        )
+    )
+    return Units(service, _render_timer("timers.target"))
+
+
+def render_system_sections(program: Program, credentials: Mapping[str, Path]) -> str:
+    """Render what shuts any service of this program off, and gives it its secrets."""
     sections = (
-        _render_unit_section(),
-        _render_service_section(program, user),
         _render_credentials(credentials, "root's files, which only this service can read"),
         _render_file_limits(program),
         f"{_SYSTEM_LIMITS}{_LIMITS}",
     )
-    return Units("\n".join(sections), _render_timer("timers.target"))
+    return "\n".join(filter(None, sections))
 
 
 def render_user_units(program: Program, credentials: Mapping[str, Path]) -> Units:
     """Render units for the user's own systemd, with what needs no right of root's."""
     sections = (
-        _render_unit_section(network=False),
+        render_unit_section(DESCRIPTION, network=False),
         _render_service_section(program, ""),
         _render_credentials(credentials, "passed on for the time of a run"),
         f"UMask=0077\n{_LIMITS}",
@@ -51,10 +63,11 @@ def render_user_units(program: Program, credentials: Mapping[str, Path]) -> Unit
     return Units("\n".join(filter(None, sections)), _render_timer("timers.target"))
 
 
-def _render_unit_section(*, network: bool = True) -> str:
+def render_unit_section(description: str, *, network: bool = True) -> str:
+    """Render the section `[Unit]`."""
     # A user's systemd knows nothing of the system's targets.
     wanted = "Wants=network-online.target\nAfter=network-online.target\n" if network else ""
-    return f"[Unit]\nDescription=Webinar onboarding\n{wanted}"
+    return f"[Unit]\nDescription={description}\n{wanted}"
 
 
 def _render_service_section(program: Program, user: str) -> str:

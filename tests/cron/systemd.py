@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 ANALYZE = shutil.which("systemd-analyze")
@@ -11,12 +12,17 @@ ANALYZE = shutil.which("systemd-analyze")
 
 def verify_units(folder: Path, service: str, timer: str, *options: str) -> str:
     """What `systemd-analyze verify` says of two units; empty if all is well."""
-    # The program need not be on this machine, so another one takes its place.
-    runnable = re.sub(r'(?m)^ExecStart=("[^"]+"|\S+)', "ExecStart=/bin/true", service)
-    units = {folder / "onboarding.service": runnable, folder / "onboarding.timer": timer}
-    for unit, text in units.items():
-        unit.write_text(text, encoding="utf-8")
-    words = [str(ANALYZE), "verify", "--man=no", *options, *map(str, units)]
+    return verify(folder, {"onboarding.service": service, "onboarding.timer": timer}, *options)
+
+
+def verify(folder: Path, units: Mapping[str, str], *options: str) -> str:
+    """What `systemd-analyze verify` says of units, by their names; empty if all is well."""
+    for name, text in units.items():
+        # The program need not be on this machine, so another one takes its place.
+        runnable = re.sub(r'(?m)^ExecStart=("[^"]+"|\S+)', "ExecStart=/bin/true", text)
+        (folder / name).write_text(runnable, encoding="utf-8")
+    files = [str(folder / name) for name in units]
+    words = [str(ANALYZE), "verify", "--man=no", *options, *files]
     # A user's manager wants a folder of its own; the tests have no session that gives one.
     env = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
     ended = subprocess.run(words, capture_output=True, check=False, text=True, env=env)

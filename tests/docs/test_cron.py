@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from onboarding.cron.program import Program
+from onboarding.cron.role_units import UnitRole, render_role_unit
 from onboarding.cron.units import render_system_units
 from tests.cron.systemd import ANALYZE, verify_units
 from tests.docs.pages import blocks, read
@@ -37,6 +38,16 @@ def test_units_of_the_guide_are_understood_by_systemd(tmp_path):
     (timer,) = blocks(GUIDE, "ini", "timer")
 
     assert verify_units(tmp_path, service.text, timer.text) == ""
+
+
+def test_unit_of_the_consoles_guide_is_the_one_that_the_program_prints():
+    (service,) = blocks(read("docs/guides/console.md"), "ini", "service")
+    names = (*NAMES, "ONBOARDING_CONSOLE__USERS__DANA__PASSWORD_HASH")
+    secrets = {name: Path("/etc/onboarding") / name for name in names}
+
+    rendered = render_role_unit(PROGRAM, UnitRole.CONSOLE, "onboarding", secrets)
+
+    assert service.text.strip() == rendered.strip()
 
 
 def test_service_of_the_guide_sees_the_processes_that_hold_a_webinar():
