@@ -96,6 +96,10 @@ def test_secrets_of_all_companies_are_hidden_in_each_ones_texts(tmp_path):
             NAMED + OURS.replace('"1"', '"2"'),
             "[webinars.ours] has the same session as [webinars.acme].",
         ),
+        (
+            NAMED.replace('"2"', '"2"\nsession = "7"') + OURS.replace('"1"', '"2"'),
+            "[webinars.ours] and [webinars.acme] are of one webinar, and one of them names no",
+        ),
         (NAMED + '[accounts.x]\njwt = "hunter2"', "[accounts.x] jwt is a secret. Delete it"),
         (NAMED + '[accounts.x]\nclient_id = "hunter2"', "ONBOARDING_ACCOUNTS__X__CLIENT_ID"),
         (NAMED + '[smtp_servers.b-c]\npassword = "hunter2"', "SMTP_SERVERS__B_C__PASSWORD"),
@@ -108,6 +112,7 @@ def test_secrets_of_all_companies_are_hidden_in_each_ones_texts(tmp_path):
         "reserved name",
         "two underscores",
         "one session, two accounts",
+        "perhaps one session",
         "jwt in the file",
         "client id in the file",
         "password in the file",
@@ -120,6 +125,13 @@ def test_what_cannot_be_right_is_said(tmp_path, text, said):
 
     assert said in caught.value.message
     assert "hunter2" not in str(caught.value)
+
+
+def test_two_sessions_of_one_webinar_are_two_webinars_here(tmp_path):
+    first = NAMED.replace('"2"', '"2"\nsession = "7"')
+    second = OURS.replace('"1"', '"2"\nsession = "8"')
+
+    assert len(load_text(tmp_path, PLAIN + first + second).webinars) == 2
 
 
 def test_one_id_on_two_servers_is_two_sessions(tmp_path):

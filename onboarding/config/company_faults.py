@@ -74,17 +74,23 @@ def _find_unknown_names(config: Config) -> Iterator[str]:
 
 def _find_shared_sessions(config: Config) -> Iterator[str]:
     """Find webinars that would work on one session: ids are unique on a server."""
-    found: dict[tuple[str, str, str | None], str] = {}
+    found: dict[tuple[str, str], dict[str | None, str]] = {}
     for name, webinar in config.webinars.items():
-        account = webinar.account
-        settings = config.accounts.get(account, config.ringcentral)
-        key = (settings.server, webinar.webinar, webinar.session)
-        other = found.setdefault(key, name)
-        if other != name:
+        settings = config.accounts.get(webinar.account, config.ringcentral)
+        others = found.setdefault((settings.server, webinar.webinar), {})
+        if other := others.get(webinar.session):
             yield (
                 f"[webinars.{name}] has the same session as [webinars.{other}]. "
                 "A session has one roster: delete one of the two."
             )
+        elif others and None in {webinar.session, *others}:
+            # Without a session it is the only one, and so the other's.
+            other = next(iter(others.values()))
+            yield (
+                f"[webinars.{name}] and [webinars.{other}] are of one webinar, and one of them "
+                "names no session. Name the session of each, or delete one of the two."
+            )
+        others.setdefault(webinar.session, name)
 
 
 def _find_needed(config: Config) -> Iterator[str]:
