@@ -18,10 +18,12 @@ demo: $(VENV)/.run  ## run the whole way once, on loopback, with a sample roster
 test: $(VENV)/.dev  ## run all tests (PYTEST="-k name" narrows them)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
 
-fortnight: $(VENV)/.dev  ## two weeks of cron with outages and kills, for many seeds (SEEDS=1-200)
-	SEEDS=$(SEEDS) $(BIN)/python -m pytest --numprocesses auto tests/pipeline/test_fortnight.py
+fortnight: $(VENV)/.dev  ## two weeks with outages and kills, for many seeds (SEEDS=1-200); LEDGER=postgresql: of two workers
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest --numprocesses auto tests/pipeline/test_fortnight.py \
+		-k "$(if $(filter postgresql,$(LEDGER)),workers,not workers)"
 
 SEEDS ?= 1-100
+LEDGER ?= sqlite
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict and the room rule
 	$(BIN)/ruff check .

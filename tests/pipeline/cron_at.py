@@ -11,9 +11,11 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from onboarding.cli.run_all import run_all
 from onboarding.cli.run_options import RunOptions
@@ -38,6 +40,10 @@ async def run_at(moment: datetime, config: Config) -> tuple[int, datetime]:
         return await run_all(config, AS_CRON, asyncio.Event(), passed_in), clock.now()
     except OnboardingError as error:
         return error.exit_code, clock.now()
+
+
+RunAt = Callable[[datetime, Config], Coroutine[Any, Any, tuple[int, datetime]]]
+"""Works at a time; returns the exit code, and the time at which the work ended."""
 
 
 @dataclass
@@ -68,12 +74,14 @@ class CronProcesses:
         return line.decode().strip()
 
 
-async def open_processes(scene: Stage, certificates: Path) -> CronProcesses:
+async def open_processes(
+    scene: Stage, certificates: Path, module: str = "tests.pipeline.cron_at"
+) -> CronProcesses:
     """Have processes of a stage ready, which trust the authorities in a folder."""
     root = Path(__file__).parents[2]
     with (scene.folder / "cron.log").open("ab") as words:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.pipeline.cron_at"),
+            *(sys.executable, "-m", module),
             cwd=scene.folder,
             env={
                 **OWN,
@@ -89,23 +97,24 @@ async def open_processes(scene: Stage, certificates: Path) -> CronProcesses:
     return CronProcesses(process)
 
 
-def child(moment: datetime, config: Config, told: int) -> None:
+def child(run: RunAt, moment: datetime, config: Config, told: int) -> None:
     os.dup2(2, 1)  # its own words must not mix with what we tell
     # An error that is none of ours ends this process with its traceback, and tells no time.
-    code, ended = asyncio.run(run_at(moment, config))
+    code, ended = asyncio.run(run(moment, config))
     os.write(told, ended.astimezone(UTC).isoformat().encode())
     os._exit(code)
 
 
-def serve() -> None:
-    config = load(None, os.environ)
+def serve(run: RunAt, environ: Mapping[str, str]) -> None:
+    """Do for each line of standard input what `run` does at that time."""
+    config = load(None, environ)
     for goal in all_targets(config):
         load_templates(config, goal)
     for line in sys.stdin:
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
-            child(datetime.fromisoformat(line.strip()), config, writing)
+            child(run, datetime.fromisoformat(line.strip()), config, writing)
         os.close(writing)
         tell(str(pid))
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -119,4 +128,4 @@ def tell(words: str) -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(run_at, os.environ)

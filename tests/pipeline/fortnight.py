@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import sqlalchemy as sa
 
@@ -238,6 +239,10 @@ class Fortnight:
     log: list[str] = field(default_factory=list)
     replies: list[bytes] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
+    module: ClassVar[str] = "tests.pipeline.cron_at"
+    """What the processes are."""
+    tells_each_code: ClassVar[bool] = True
+    """Whether each run tells how the webinar stands: a tick that only adds a job does not."""
 
     async def live(self) -> None:
         """Live through the script."""
@@ -354,10 +359,17 @@ class Fortnight:
     async def _run_killed(self, moment: datetime) -> datetime:
         """Kill a run after some requests, or some moments of the mail server."""
         process = self.processes[0]
-        requests = self.scene.ringcentral.requests
-        known = len(requests)
+        known = len(self.scene.ringcentral.requests)
         victim = await process.start(moment)
-        end = asyncio.create_task(process.end())
+        ended = await self._kill(victim, asyncio.create_task(process.end()), known)
+        # It may have slept, by its own clock, until its last moment.
+        return ended or moment + 3 * TICK
+
+    async def _kill(
+        self, victim: int, end: asyncio.Task[tuple[int, datetime | None]], known: int
+    ) -> datetime | None:
+        """Kill a process, unless it ends before; returns when it ended, by its own clock."""
+        requests = self.scene.ringcentral.requests
         if self.rng.random() < 0.5:
             self.server.aim(victim, self.rng.randint(1, 60))
         else:
@@ -372,8 +384,7 @@ class Fortnight:
         self.server.victim = 0
         self.was_killed = code == -signal.SIGKILL
         self.kills += self.was_killed
-        # It may have slept, by its own clock, until its last moment.
-        return ended or moment + 3 * TICK
+        return ended
 
     async def _run_twice(self, moment: datetime) -> datetime:
         """Two crons at the same time."""
@@ -423,8 +434,13 @@ def write_templates(folder: Path) -> None:
         (folder / f"{kind}.html.j2").write_text(text, encoding="utf-8")
 
 
+AnyFortnight = TypeVar("AnyFortnight", bound=Fortnight)
+
+
 @asynccontextmanager
-async def open_fortnight(folder: Path, seed: int, certificates: Path) -> AsyncIterator[Fortnight]:
+async def open_fortnight(
+    kind: type[AnyFortnight], folder: Path, seed: int, certificates: Path
+) -> AsyncIterator[AnyFortnight]:
     """Make a seed's script, and set its stage. `certificates` is a folder to trust."""
     rng = random.Random(seed)
     script = make_script(rng)
@@ -442,9 +458,9 @@ async def open_fortnight(folder: Path, seed: int, certificates: Path) -> AsyncIt
         scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
         scene.variables["ONBOARDING_SMTP__SENT__LOG"] = str(server.log)
         scene.clock.time = script.begins
-        processes = [await open_processes(scene, certificates) for _ in range(2)]
+        processes = [await open_processes(scene, certificates, kind.module) for _ in range(2)]
         try:
-            yield Fortnight(scene, scene.config, server, script, rng, processes)
+            yield kind(scene, scene.config, server, script, rng, processes)
         finally:
             for process in processes:
                 await process.close()
