@@ -16,7 +16,7 @@ from pathlib import Path
 from onboarding.model.durations import MINUTE
 from onboarding.model.people import Role
 from onboarding.model.sessions import END_GRACE, Session
-from onboarding.model.time_zones import zone_named
+from onboarding.model.time_zones import format_in_zone, zone_named
 
 MOST_DISTANT = timedelta(days=366)
 """No entry is farther from the session: more is a typing error."""
@@ -260,6 +260,17 @@ def find_send_after(schedule: Schedule, session: Session) -> datetime | None:
             return _at_wall_time(wall, session.time_zone)
         case When() as when:
             return when.moment(session.start, session.end, session.time_zone)
+
+
+def find_late_send_after(schedule: Schedule, session: Session) -> str:
+    """Say that people would be invited when it is too late; else empty."""
+    begin = find_send_after(schedule, session)
+    if begin is None or begin < session.arrive_by:
+        return ""
+    return (
+        f"send_after: {format_in_zone(begin, session.time_zone)} is not before the panel's arrival "
+        "time, so no one is invited in time. Write an earlier time."
+    )
 
 
 # Asked for each person, and a panel has few zones: `run --all` asks for all webinars at each run.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 
-from onboarding.model.entries import find_misplaced
+from onboarding.model.entries import find_late_send_after, find_misplaced
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Change, Update, split_change
 from onboarding.model.time_zones import format_with_zone
@@ -99,7 +99,8 @@ def _schedule_problems(snapshot: Snapshot) -> list[Problem]:
     misplaced = [
         find_misplaced(entry, session, session.time_zone) for entry in snapshot.schedule.entries
     ]
-    sentences = [*snapshot.schedule.faults, *filter(None, misplaced)]
+    late = find_late_send_after(snapshot.schedule, session)
+    sentences = [*snapshot.schedule.faults, *filter(None, [*misplaced, late])]
     return [Problem(None, None, "", sentence) for sentence in sentences]
 
 

@@ -15,6 +15,7 @@ from onboarding.model.entries import (
     Schedule,
     When,
     find_due_time,
+    find_late_send_after,
     find_misplaced,
     find_send_after,
     parse_quiet,
@@ -295,6 +296,23 @@ def test_an_entry_that_does_not_fit_its_session_is_named(when, says):
 )
 def test_from_when_on_people_are_invited(send_after, due):
     assert find_send_after(Schedule(send_after=send_after), SESSION) == due
+
+
+@pytest.mark.parametrize(
+    ("send_after", "is_late"),
+    [
+        (None, False),
+        (WALL(2026, 12, 17, 14, 44), False),
+        (WALL(2026, 12, 17, 14, 45), True),
+        (WALL(2036, 12, 1, 9), True),
+        (parse_when("-14d 09:00"), False),
+        (parse_when("+1m"), True),
+    ],
+)
+def test_a_time_from_which_on_no_one_is_invited_in_time_is_said(send_after, is_late):
+    said = find_late_send_after(Schedule(send_after=send_after), SESSION)
+
+    assert ("send_after: " in said and "Write an earlier time." in said) == is_late
 
 
 def test_how_long_after_the_session_the_last_entry_may_fall_due():
