@@ -35,6 +35,7 @@ from onboarding.model.foreign_text import clean
 from onboarding.model.people import Problem
 from onboarding.model.sessions import END_GRACE, has_ended
 from onboarding.pipeline.evidence import is_settling
+from onboarding.pipeline.lease import AlreadyRunning, alert_lease
 from onboarding.pipeline.log_in_ends import find_ending_log_ins
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import find_seen_session
@@ -150,9 +151,21 @@ async def send_alerts(
     """
     said = []
     for channel, send in _select_channels(services.config, webhook_timeout).items():
-        if sentence := await _send_to(services, channel, send, found):
-            said.append(sentence)
-    return said
+        # Asked again under the lease, which most runs need not take.
+        if not await _list_due(services, channel, found):
+            continue
+        try:
+            async with alert_lease(services, channel):
+                said.append(await _send_to(services, channel, send, found))
+        except AlreadyRunning:
+            # Another process tells what is due; what is new since is told by the next run.
+            continue
+    return list(filter(None, said))
+
+
+async def _list_due(services: Services, channel: str, found: Sequence[Alert]) -> list[Alert]:
+    now, repeat = services.clock.now(), services.config.alerts.repeat
+    return await services.ledger.run(alerts.list_due, channel, found, now, repeat)
 
 
 def _select_channels(
@@ -167,8 +180,7 @@ def _select_channels(
 
 
 async def _send_to(services: Services, channel: str, send: Send, found: Sequence[Alert]) -> str:
-    run, now = services.ledger.run, services.clock.now()
-    due = await run(alerts.list_due, channel, found, now, services.config.alerts.repeat)
+    run, due = services.ledger.run, await _list_due(services, channel, found)
     if not due:
         return ""
     lines = make_lines(due)

@@ -96,6 +96,17 @@ async def worker_lease(services: Services, holder: Holder) -> AsyncIterator[Held
 
 
 @asynccontextmanager
+async def alert_lease(services: Services, channel: str) -> AsyncIterator[HeldLease]:
+    """Hold the lease of the one process that sends alerts by a channel, such as `webhook`.
+
+    Raises AlreadyRunning if another process does.
+    """
+    holder = leases.new_holder()
+    async with _hold(services, f"alerts {channel}", holder, (f"alerts {channel}", WAIT)) as lease:
+        yield lease
+
+
+@asynccontextmanager
 async def _hold(
     services: Services, name: str, holder: Holder, contended: tuple[str, str] = ("", "")
 ) -> AsyncIterator[HeldLease]:

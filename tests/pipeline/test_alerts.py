@@ -40,23 +40,28 @@ REJECTING = MailRules(refuse={GUEST: "550 5.1.1 No such user"})
 class Webhook:
     """A webhook on loopback: what it answers, and the bodies that it got.
 
-    Where it does not end its answer, it waits until the caller goes.
+    Where it does not end its answer, it waits until the caller goes. It answers once it is open.
     """
 
     port: int = 0
     head: str = "HTTP/1.1 204 No Content"
     ends: bool = True
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
     bodies: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
 async def serve_webhook() -> AsyncIterator[Webhook]:
     hook = Webhook()
+    hook.is_open.set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.split("content-length:")[1].split("\r\n")[0])
         hook.bodies.append((await reader.readexactly(length)).decode())
+        hook.came.set()
+        await hook.is_open.wait()
         rest = "Content-Length: 0\r\nConnection: close\r\n\r\n" if hook.ends else ""
         writer.write(f"{hook.head}\r\n{rest}".encode())
         await writer.drain()
@@ -177,6 +182,22 @@ async def test_a_webhook_that_does_not_end_its_answer_is_tried_again(tmp_path):
         assert SECRET_PATH not in said[0]
         assert (again, taken, after) == ([], [], [])
         assert len(hook.bodies) == 3
+
+
+async def test_of_two_processes_one_tells_a_thing(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene, serve_webhook() as hook:
+        use_webhook(scene, hook)
+        alert = Alert("mailbox", AlertKind.MAILBOX)
+        hook.is_open.clear()
+        async with scene.rooms() as services, scene.rooms() as others:
+            first = asyncio.create_task(send_alerts(services, [alert]))
+            await hook.came.wait()
+            second = await send_alerts(others, [alert])
+            hook.is_open.set()
+
+            assert (await first, second) == ([], [])
+            assert await send_alerts(others, [alert]) == []
+        assert len(hook.bodies) == 1
 
 
 async def test_a_mailbox_that_can_not_be_read_is_told_once(tmp_path, capsys):
