@@ -48,13 +48,13 @@ async def started(
     *words: str,
     variables: Mapping[str, str] | None = None,
     through: Sequence[str] = (),
+    program: Sequence[str | Path] = ("-m", "onboarding"),
 ) -> asyncio.subprocess.Process:
-    """Start `onboarding WORDS` and return while it runs."""
+    """Start `onboarding WORDS`, or another Python `program`, and return while it runs."""
     return await asyncio.create_subprocess_exec(
         *through,
         sys.executable,
-        "-m",
-        "onboarding",
+        *program,
         *words,
         cwd=folder,
         env={**OWN, **(variables or {}), "PYTHONWARNINGS": "error", "COLUMNS": "200"},

@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +22,18 @@ LONG = 90.0
 
 
 async def start_worker(
-    scene: Stage, *words: str, variables: Mapping[str, str] | None = None
+    scene: Stage,
+    *words: str,
+    variables: Mapping[str, str] | None = None,
+    program: Sequence[str | Path] = ("-m", "onboarding"),
 ) -> asyncio.subprocess.Process:
     """Start a worker, and return once it has registered itself."""
     process = await started(
-        scene.folder, "worker", *words, variables={**scene.variables, **(variables or {})}
+        scene.folder,
+        "worker",
+        *words,
+        variables={**scene.variables, **(variables or {})},
+        program=program,
     )
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), LONG)
