@@ -41,7 +41,7 @@ def read_schema() -> JobSchema:
 
 
 class Engine:
-    """Executes the jobs of some queues, so many of each at once, until it is told to stop."""
+    """Executes the jobs of some queues, so many of each at once, until it has to stop."""
 
     def __init__(self, place: ServerPlace, execute: Execute) -> None:
         self._place = place

@@ -100,7 +100,7 @@ async def send_claimed(
 
 def _is_true(message: Delivery, session: Session, item: PlanItem | None) -> bool:
     """Whether a message was queued with the facts that it would tell now."""
-    # Who is not registered is told nothing: `send` decides that.
+    # A person who is not registered gets nothing: `send` decides that.
     if clears_facts(message.kind) or item is None or item.registration is None:
         return True
     record = item.registration
