@@ -38,6 +38,9 @@ NO_SECRETS = (
     "Note: cron and systemd do not have the variables of your shell. Put each secret into a file "
     "of the folder {folder}, named like the variable."
 )
+NO_SERVER = (
+    "Note: workers need a ledger on a PostgreSQL server, and [ledger] database names a file."
+)
 LINGER_NOTE = (
     "`loginctl enable-linger` lets it run while you are not logged in, and after a restart."
 )
@@ -95,6 +98,8 @@ def schedule_command(
     program = Program(command, config.file.absolute(), ledger_file(config))
     if not config.secret_files:
         echo(NO_SECRETS.format(folder=config.folder / "secrets"), err=True)
+    if role and role is not UnitRole.CONSOLE and program.ledger:
+        echo(NO_SERVER, err=True)
     if not install_:
         _print_text(starter, config, program, role)
         return
