@@ -5,10 +5,10 @@ They send nothing themselves: what is queued again waits for the next run. The d
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -18,13 +18,16 @@ from onboarding.cli.terminal import ProgressLines, print_table, run_until_stoppe
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
+from onboarding.model.deliveries import State
 from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.status import MessageRecord, no_run_yet, read_status
 from onboarding.pipeline.target import find_webinar
 
-ChangeMessages = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
-"""A decision about one webinar's messages. It returns the address keys of the changed ones."""
+T = TypeVar("T")
+
+ChangeMessages = Callable[[LockedWebinar, Collection[str] | None], Awaitable[T]]
+"""A decision about one webinar's messages. It returns what was changed, by address keys."""
 
 DOUBT_HELP = """
 The connection dropped before the mail server confirmed these messages. They may have been sent.
@@ -79,7 +82,7 @@ def resolve_command(
     decision = LockedWebinar.resolve_sent if sent else LockedWebinar.resolve_resend
     changed = _decide(config_file, name, decision, chosen, by)
     effect = "counts as sent" if sent else _requeue_effect(name)
-    raise typer.Exit(_print_changes(changed, chosen, effect, "No message in doubt"))
+    raise typer.Exit(_print_changes(dict.fromkeys(changed, effect), chosen, "No message in doubt"))
 
 
 def retry_command(
@@ -97,9 +100,21 @@ def retry_command(
     # No --all is needed here: rejected and failed messages have
     # reached no person, so none gets two.
     chosen = emails or None
-    changed = _decide(config_file, name, LockedWebinar.retry, chosen, by)
+    changed, queued = _decide(config_file, name, _retry, chosen, by)
+    effects = dict.fromkeys(changed, "gets messages again") | dict.fromkeys(
+        queued, _requeue_effect(name)
+    )
     states = "rejected, failed, cancelled or bounced" if chosen else "rejected or failed"
-    raise typer.Exit(_print_changes(changed, chosen, _requeue_effect(name), f"No {states} message"))
+    raise typer.Exit(_print_changes(effects, chosen, f"No {states} message"))
+
+
+async def _retry(
+    webinar: LockedWebinar, emails: Collection[str] | None
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Queue messages again. Returns the address keys, and those with a message in the queue."""
+    changed = await webinar.retry(emails)
+    queued = await webinar.list_messages({State.QUEUED}, changed)
+    return changed, [address_key(record.delivery.email) for record in queued]
 
 
 def cancel_command(
@@ -117,7 +132,8 @@ def cancel_command(
         raise typer.Exit(_suppress(config_file, name, chosen, by))
     changed = _decide(config_file, name, LockedWebinar.cancel, chosen, by)
     states = "queued or bounced" if chosen else "queued"
-    raise typer.Exit(_print_changes(changed, chosen, "is cancelled", f"No {states} message"))
+    effects = dict.fromkeys(changed, "is cancelled")
+    raise typer.Exit(_print_changes(effects, chosen, f"No {states} message"))
 
 
 def _suppress(config_file: Path | None, name: str, emails: Collection[str] | None, by: str) -> int:
@@ -126,7 +142,7 @@ def _suppress(config_file: Path | None, name: str, emails: Collection[str] | Non
         raise typer.BadParameter(message, param_hint="--suppress")
     changed = _decide(config_file, name, LockedWebinar.suppress, emails, by)
     effect = f"gets no message any more, until `onboarding retry {name} EMAIL`"
-    return _print_changes(changed, emails, effect, "No message")
+    return _print_changes(dict.fromkeys(changed, effect), emails, "No message")
 
 
 def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:
@@ -172,14 +188,14 @@ def _read_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
 def _decide(
     config_file: Path | None,
     name: str,
-    decision: ChangeMessages,
+    decision: ChangeMessages[T],
     emails: Collection[str] | None,
     by: str,
-) -> Sequence[str]:
+) -> T:
     actor = options.find_actor(by)
     config, target = find_webinar(options.load_config(config_file), name)
 
-    async def work(stop: asyncio.Event) -> Sequence[str]:
+    async def work(stop: asyncio.Event) -> T:
         async with (
             options.open_command_services(config, stop, quiet=True) as services,
             # The lease, because a run that sends at this moment holds these messages as well.
@@ -194,14 +210,12 @@ def _requeue_effect(name: str) -> str:
     return f"is queued again: `onboarding run {name}` sends it"
 
 
-def _print_changes(
-    changed: Sequence[str], emails: Collection[str] | None, effect: str, nothing: str
-) -> int:
-    """Print a line for each message that was changed, and for each named address without one.
+def _print_changes(changed: Mapping[str, str], emails: Collection[str] | None, nothing: str) -> int:
+    """Print a line for each address in `changed` with its effect, and for each other named address.
 
     Returns the exit code.
     """
-    for key in changed:
+    for key, effect in changed.items():
         echo(f"{key}: {effect}.")
     # Named addresses without a message are a fault: the person
     # meant another address or another state.

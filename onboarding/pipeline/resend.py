@@ -41,7 +41,7 @@ CHANGED_MEANWHILE = "something else was queued for them meanwhile; look at their
 LONGEST_REASON = 500
 """Characters of a reason: history is a table that people read."""
 
-UNKNOWN_PERSON = "is neither on the roster nor known to the ledger"
+UNKNOWN_PERSON = "neither on the roster nor known to the ledger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ JOERG, HANNA = PANELIST["email"], HOST["email"]
         (("resend", NAME, HANNA, "--yes", "--by", "M" * 201), 2, "200 characters at most"),
         (("resend", NAME, HANNA, "--yes", "--reason", "x" * 501), 2, "500 characters at most"),
         (("resend", "lunch", HANNA, "--yes"), 2, "Did you mean launch?"),
-        (("resend", NAME, "nobody@example.com", "--yes"), 1, "is neither on the roster nor"),
-        (("resend", NAME, "no address", "--yes"), 1, "is neither on the roster nor"),
+        (("resend", NAME, "nobody@example.com", "--yes"), 1, "neither on the roster nor"),
+        (("resend", NAME, "no address", "--yes"), 1, "neither on the roster nor"),
         (("resend", NAME, "--role", "CoHost", "--yes"), 1, "No CoHost is on the roster."),
         (("replace", NAME, HANNA, "--with", "Lin,lin@example.com", "--yes"), 2, "First,Last,EMAIL"),
         (

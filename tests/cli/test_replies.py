@@ -122,4 +122,4 @@ async def test_person_suppresses_an_address_and_takes_that_back(scene):
     assert suppressed.code == 0
     assert "gets no message any more" in suppressed.out
     assert (everyone.code, "Name the addresses" in everyone.err) == (2, True)
-    assert back.code == 0
+    assert (back.code, back.out) == (0, f"{GUEST}: gets messages again.\n")

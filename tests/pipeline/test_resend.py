@@ -88,7 +88,7 @@ async def test_person_in_doubt_is_refused_and_the_others_get_theirs(tmp_path):
         results, _ = await resend(scene, JOERG, HANNA, "nobody@example.com")
         assert outcomes(results) == {
             JOERG: "the last message may have arrived; onboarding resolve decides",
-            "nobody@example.com": "is neither on the roster nor known to the ledger",
+            "nobody@example.com": "neither on the roster nor known to the ledger",
             HANNA: "sent",
         }
         assert scene.told().count(JOERG) == 1
