@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fortnight lint format bench pictures screenshots lock clean
+.PHONY: help demo test fortnight fleet-kill lint format bench pictures screenshots lock clean
 
 help:  ## this list
 	@grep -E "^[a-z-]+:.*##" $(MAKEFILE_LIST) | sed -E "s/:.*## /\t/" | expand -t 14
@@ -21,6 +21,9 @@ test: $(VENV)/.dev  ## run all tests (PYTEST="-k name" narrows them)
 fortnight: $(VENV)/.dev  ## two weeks with outages and kills, for many seeds (SEEDS=1-200); LEDGER=postgresql: of two workers
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest --numprocesses auto tests/pipeline/test_fortnight.py \
 		-k "$(if $(filter postgresql,$(LEDGER)),workers,not workers)"
+
+fleet-kill: $(VENV)/.dev  ## kill workers of a fleet 20 times while they send 4,000 messages (SEED=1)
+	$(BIN)/python -m tests.fleet.killing $(if $(SEED),--seed $(SEED))
 
 SEEDS ?= 1-100
 LEDGER ?= sqlite

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -52,6 +53,14 @@ class JobReport:
     ends: tuple[WebinarEnd, ...] = ()
     reading: InboxReading | None = None
     sentences: tuple[str, ...] = ()
+
+
+def tick_job(moment: datetime) -> NewJob:
+    """Make a tick besides the one of each minute."""
+    # The lock of the engine's own ticks: where one waits already, that will do.
+    return NewJob(
+        JobName.TICK, JobQueue.TICK, JobName.TICK.value, {"timestamp": int(moment.timestamp())}
+    )
 
 
 def plan_job(name: str, listed: Session | None) -> NewJob:

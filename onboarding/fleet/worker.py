@@ -35,6 +35,7 @@ from onboarding.fleet.values import (
     JobReport,
     WorkerRole,
     decode_session,
+    tick_job,
 )
 from onboarding.ledger import jobs, leases, workers
 from onboarding.ledger.leases import Holder
@@ -121,6 +122,10 @@ class Worker:
 
         Raises TryLater if the ledger is lost.
         """
+        if JobQueue.TICK in self.options.queues:
+            # It may take the place of one that has died: what that one held waits no longer.
+            tick = tick_job(self.services.clock.now())
+            await self.services.ledger.run(jobs.add_jobs, [tick])
         self.engine = Engine(find_server(self.services.config), self.execute_and_report)
         work = asyncio.create_task(self._run_engine(self.engine))
         while report := await self.reports.get():

@@ -115,12 +115,13 @@ async def keep_shared_clock(
     try:
         yield replace(clock, now=time.now)
     except Interrupted:
-        if time.error:
-            raise time.error from None
-        raise
+        if not time.error:
+            raise
     finally:
         measuring.cancel()
         await asyncio.wait([measuring])
+    if time.error:
+        raise time.error
 
 
 async def _measure_again(

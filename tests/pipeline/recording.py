@@ -13,8 +13,8 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -57,6 +57,12 @@ class Recorder:
     moments: int = 0
     trouble: Trouble | None = None
     log: Path | None = None
+    senders: Counter[str] = field(default_factory=Counter)
+    """How many messages came from each sender, by the name in its EHLO."""
+    open_now: int = 0
+    most_open: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with each message that is taken."""
 
     def aim(self, victim: int, moments: int) -> None:
         """Kill this process at the n-th moment from now on."""
@@ -70,10 +76,22 @@ class Recorder:
                 os.kill(self.victim, signal.SIGKILL)
             self.victim = 0
 
-    def take(self, recipient: str, content: bytes) -> None:
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count a connection while it is open."""
+        self.open_now += 1
+        self.most_open = max(self.most_open, self.open_now)
+        try:
+            yield
+        finally:
+            self.open_now -= 1
+
+    def take(self, recipient: str, content: bytes, sender: str = "") -> None:
         """Take a message: from here on it is in the recipient's mailbox."""
         message_id = name_of(content)
         self.taken[message_id] += 1
+        self.senders[sender] += 1
+        self.news.set()
         self.received.append(Received(recipient, content))
         if self.log:
             line = "Mar  1 12:00:00 mail postfix/"
@@ -95,17 +113,18 @@ async def converse(
         return
     writer.write(b"220 mail.example\r\n")
     server.moment()
-    recipient = ""
+    recipient = sender = ""
     while line := await reader.readline():
         server.moment()
         verb = line[:4].upper()
+        sender = line[5:].decode().strip() if verb == b"EHLO" else sender
         if found := RECIPIENT.match(line):
             recipient = "" if server.trouble is Trouble.DEFERS else found[1].decode()
         has_refused = verb in {b"RCPT", b"DATA"} and not recipient
         writer.write(_answer(verb, has_refused=has_refused) + b"\r\n")
         server.moment()
         if verb == b"DATA" and not has_refused:
-            await _take_message(server, reader, writer, recipient)
+            await _take_message(server, reader, writer, recipient, sender)
 
 
 def _answer(verb: bytes, *, has_refused: bool) -> bytes:
@@ -115,11 +134,15 @@ def _answer(verb: bytes, *, has_refused: bool) -> bytes:
 
 
 async def _take_message(
-    server: Recorder, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recipient: str
+    server: Recorder,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    recipient: str,
+    sender: str,
 ) -> None:
     if server.trouble is Trouble.CUTS:
         raise EOFError
-    server.take(recipient, await body(server, reader))
+    server.take(recipient, await body(server, reader), sender)
     server.moment()
     if server.trouble is Trouble.LOSES:
         raise EOFError
@@ -154,7 +177,7 @@ async def recording() -> AsyncIterator[Recorder]:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        with suppress(ConnectionError, EOFError, asyncio.CancelledError):
+        with suppress(ConnectionError, EOFError, asyncio.CancelledError), recorder.counting():
             await converse(recorder, reader, writer)
         writer.transport.abort()
 
