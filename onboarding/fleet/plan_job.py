@@ -4,6 +4,7 @@ The webinar's lease is held until all is queued. The jobs for further chunks are
 transaction that queues. The first chunk leaves from what this job knows, without a further call.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -85,7 +86,7 @@ async def _queue(
             _add_chunk_jobs,
             name=target.name,
             listed=prepared.state.snapshot.session,
-            now=services.clock.now(),
+            now=services.clock.now,
             taken=int(sender is not None),
         )
         begun = await begin_run(services, prepared, also=also)
@@ -103,11 +104,12 @@ def _add_chunk_jobs(
     *,
     name: str,
     listed: Session,
-    now: datetime,
+    now: Callable[[], datetime],
     taken: int,
 ) -> None:
     """Add a job for each chunk that is due, without those that are `taken` here."""
-    due = claims.count_claimable(connection, session, now)
+    # Asked behind the queueing, which has taken calls: what is due now was not due before.
+    due = claims.count_claimable(connection, session, now())
     count = min(ceil(due / CHUNK) - taken, MOST_CHUNKS)
     jobs.add_jobs(connection, [send_job(name, session, number, listed) for number in range(count)])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import count
 
 import pytest
 import sqlalchemy as sa
@@ -50,6 +51,20 @@ async def test_chunks_are_sent_by_a_worker_that_plans_nothing(tmp_path, postgres
         assert len(scene.told()) == 3
         # Only the join links are asked for.
         assert scene.heavy_calls() == calls + 1
+
+
+async def test_messages_queued_while_the_clock_went_on_have_their_chunk(
+    tmp_path, postgresql_server
+):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        begun, milliseconds = scene.clock.now(), count()
+        scene.clock.now = lambda: begun + timedelta(milliseconds=next(milliseconds))
+        async with worker_on(scene, PLAN) as planner:
+            await tick(planner)
+            (plan,) = await planner.services.ledger.run(take_jobs)
+            await planner.execute(plan.name, plan.args)
+            (send,) = await planner.services.ledger.run(take_jobs)
+        assert send.name == "send_chunk"
 
 
 async def test_a_job_that_comes_twice_or_is_lost_sends_each_message_once(
