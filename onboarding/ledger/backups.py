@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from onboarding.errors import OnboardingError, TryLater
+from onboarding.errors import ConfigurationError, OnboardingError, TryLater
 from onboarding.ledger.errors import as_read_error, result_code
 
 BACKUPS_KEPT = 3
@@ -25,7 +25,8 @@ def back_up_before(path: Path, revision: str) -> Path:
     """Copy a ledger before it is migrated from a revision. Only the newest copies are kept.
 
     The name says the revision: a migration that failed and is tried again replaces its own copy.
-    Raises TryLater if the copy can't be written: without it nothing is migrated.
+    Raises what `back_up` raises, TryLater if the copy can't be written: without it nothing is
+    migrated.
     """
     target = path.with_name(f"{path.name}.before-{revision}{ENDING}")
     try:
@@ -42,9 +43,10 @@ def back_up_before(path: Path, revision: str) -> Path:
 
 
 def back_up(path: Path, target: Path) -> None:
-    """Copy a ledger into a new file. Raises TryLater, and leaves no file, if that fails.
+    """Copy a ledger into a new file. Leaves no file if that fails.
 
-    Raises FileExistsError if the file exists.
+    Raises TryLater for what may pass, ConfigurationError for a ledger that can't be read, and
+    FileExistsError if the file exists.
     """
     # Created first, so that others can't read it, not even for a moment.
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -72,9 +74,12 @@ def _backup_error(path: Path, target: Path, error: BaseException) -> BaseExcepti
             hint="Make room or choose another file. The ledger was left as it is.",
         )
     cause = as_read_error(path, error)
-    if isinstance(cause, OnboardingError):
-        return TryLater(f"A copy of the ledger can't be made. {cause.message}", hint=cause.hint)
-    return cause
+    if not isinstance(cause, OnboardingError):
+        return cause
+    message = f"A copy of the ledger can't be made. {cause.message}"
+    # A damaged ledger stays damaged however often it is tried.
+    passes = isinstance(cause, TryLater)
+    return (TryLater if passes else ConfigurationError)(message, hint=cause.hint)
 
 
 def _age(file: Path) -> tuple[int, str]:

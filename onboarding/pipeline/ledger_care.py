@@ -52,8 +52,8 @@ def check_ledger(config: Config, progress: Progress) -> list[CheckResult]:
 def back_up_ledger(config: Config, target: Path | None, now: datetime) -> Path:
     """Copy the ledger to a file that does not exist yet, by default beside it. Returns the file.
 
-    Raises ConfigurationError if there is no ledger or the file exists, TryLater if it can't be
-    written.
+    Raises ConfigurationError if there is no ledger, it is damaged or the file exists, TryLater if
+    it can't be written.
     """
     place = find_place(config.ledger)
     if isinstance(place, ServerPlace):

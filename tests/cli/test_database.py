@@ -51,6 +51,19 @@ async def test_damaged_file_is_found(folder):
     assert "Traceback" not in seen.err
 
 
+@pytest.mark.parametrize("content", [b"hello", b"SQLite format 3\0" + b"\0" * 5000])
+@pytest.mark.parametrize("action", ["check", "backup", "upgrade"])
+async def test_what_is_no_ledger_needs_a_person_and_leaves_no_copy(folder, action, content):
+    (folder / "onboarding.db").write_bytes(content)
+    before = sorted(file.name for file in folder.iterdir())
+
+    seen = await command(folder, "db", action)
+
+    assert seen.code == EXIT_USAGE, seen.all
+    assert "restore a damaged" in seen.err
+    assert sorted(file.name for file in folder.iterdir()) == before
+
+
 async def test_copy_is_private_and_whole(folder):
     target = folder / "copy.db"
 
