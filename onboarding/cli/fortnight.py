@@ -182,7 +182,8 @@ async def _run_cron(rehearsal: Rehearsal) -> datetime | None:
         targets = [find_target(config, DEMO)]
         ends = []
         async for this in list_passes(services, targets, STAY):
-            await read_replies(services)
+            if error := (await read_replies(services)).error:
+                raise error
             ends += [end async for end in run_pass(services, this, AllOptions())]
         errors = [str(end.error) for end in ends if end.error]
     status = await rehearsal.read_status()

@@ -28,8 +28,8 @@ from onboarding.inbox.parts import MAX_BYTES
 from onboarding.model.answers import WORDS, Answer
 from onboarding.model.deliveries import State
 from onboarding.pipeline.alerts import store_alert_events
-from onboarding.pipeline.inbox import InboxNews, InboxReading, note_fault, read_one, read_replies
-from onboarding.pipeline.inbox_alerts import find_news_alerts, name_webinar
+from onboarding.pipeline.inbox import InboxNews, InboxReading, note_fault, read_one
+from onboarding.pipeline.inbox_alerts import find_news_alerts, name_webinar, read_news
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import find_target
 
@@ -65,8 +65,9 @@ def replies_command(
 
     async def work(stop: asyncio.Event) -> InboxReading:
         async with options.open_command_services(config, stop, quiet=as_json) as services:
-            reading = await read_replies(services)
-            await note_fault(services, "")
+            reading = await read_news(services)
+            if reading.error is None:
+                await note_fault(services, "")
             return reading
 
     reading = run_until_stopped(work)
@@ -74,7 +75,10 @@ def replies_command(
         echo_json(reading_json(config, reading))
     else:
         print_news(config, reading)
-        print_text(_describe_count(reading))
+        if reading.error is None:
+            print_text(_describe_count(reading))
+    if reading.error:
+        raise reading.error
     has_bounces = any(news.what == State.BOUNCED for news in reading.news)
     raise typer.Exit(EXIT_NEEDS_A_PERSON if has_bounces else EXIT_DONE)
 
@@ -84,21 +88,16 @@ async def read_inbox(services: Services, *, quiet: bool) -> InboxEnd:
 
     Prints what is new, each once. A mailbox that can't be read stops no webinar, and is said once.
     """
-    try:
-        reading = await read_replies(services)
-        await note_fault(services, "")
-    except Interrupted:
-        raise
-    except OnboardingError as error:
-        # Each run would say it again, and cron would mail it each time.
-        if await note_fault(services, error.message):
-            echo(f"replies: {error}", err=True)
-        return InboxEnd(error.exit_code, has_fault=True)
+    reading = await read_news(services)
     if not quiet:
         print_news(services.config, reading)
-    alerts = find_news_alerts(services.config, reading)
-    await store_alert_events(services, alerts)
-    return InboxEnd(EXIT_DONE, alerts)
+    error = reading.error
+    if isinstance(error, Interrupted):
+        raise error
+    # Each run would say a fault again, and cron would mail it each time.
+    if await note_fault(services, error.message if error else "") and error:
+        echo(f"replies: {error}", err=True)
+    return InboxEnd(error.exit_code if error else EXIT_DONE, has_fault=error is not None)
 
 
 def _take_message(config_file: Path | None) -> int:

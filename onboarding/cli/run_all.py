@@ -56,7 +56,7 @@ async def run_all(
         began = services.clock.now()
         async for this in list_passes(services, targets, run_options.linger):
             # First: what came back may stop what would be mailed again.
-            inbox += await _read_inbox(services, run_options)
+            inbox = await _read_inbox(services, run_options)
             async for end in run_pass(services, this, how):
                 print_end(end, quiet=run_options.quiet)
                 ends.append(end)
@@ -129,7 +129,7 @@ async def _send_alerts(services: Services, ends: Sequence[WebinarEnd], inbox: In
     # A late import: without [alerts] a run does not need it.
     from onboarding.pipeline.alerts import find_alerts, send_alerts  # noqa: PLC0415
 
-    found = [*inbox.alerts, *await find_alerts(services, ends)]
+    found = await find_alerts(services, ends)
     if inbox.has_fault:
         found.append(Alert("mailbox", AlertKind.MAILBOX))
     for sentence in await send_alerts(services, found):

@@ -4,21 +4,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from onboarding.model.alerts import Alert
 from onboarding.pipeline.run import RETRY_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
 class InboxEnd:
-    """How the reading of the mailbox ended, before the webinars, and what the producer is told."""
+    """How the reading of the mailbox ended, before the webinars."""
 
     exit_code: int
-    alerts: tuple[Alert, ...] = ()
     has_fault: bool = False
-
-    def __add__(self, later: "InboxEnd") -> "InboxEnd":
-        """Put a later reading behind this one: whether the mailbox can be read, the last says."""
-        return InboxEnd(later.exit_code, (*self.alerts, *later.alerts), later.has_fault)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,14 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError, MailboxLoginError
+from imap_tools.errors import (
+    ImapToolsError,
+    MailboxLoginError,
+    UnexpectedCommandStatusError,
+)
 from imap_tools.utils import encode_folder
 
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
@@ -52,6 +56,8 @@ _FAULTS = (ImapToolsError, imaplib.IMAP4.error, OSError)
 """What talking to the server can raise. `ssl.SSLError` is an OSError."""
 
 T = TypeVar("T")
+_RESPONSE_CODE = re.compile(r"^\[[^\]]*\]\s*")
+"""What programs read at the beginning of an answer, such as `[CANNOT]` (RFC 9051 7.1)."""
 _UID = re.compile(rb"UID (\d+)")
 _QUOTABLE = re.compile(r"<[!#-\[\]-~]{1,900}>")
 """What may stand between the quotes of a search: no quote, no backslash, no line end."""
@@ -141,6 +147,8 @@ class ImapFolder:
     def check(self) -> None:
         """Open the folder, as `find_message` needs it. Raises OnboardingError where that fails."""
         self._select(readonly=True)
+        if self._moves and not self._call(lambda: self._box.folder.exists(self._done)):
+            raise self._make_target_error("it does not exist")
 
     def mark_done(self, names: Sequence[str]) -> None:
         """Mark messages as seen, or move them to the folder for what is done."""
@@ -151,16 +159,34 @@ class ImapFolder:
         if self._done == SEEN:
             self._command("STORE", uids, "+FLAGS.SILENT", r"(\Seen)")
         elif b"MOVE" in self._capabilities:
-            self._command("MOVE", uids, self._target)
+            self._bring_to_target("MOVE", uids)
         else:
             self._copy_and_delete(uids)
 
     @property
-    def _target(self) -> Any:
-        return encode_folder(self._done)
+    def _moves(self) -> bool:
+        return self._done not in {SEEN, KEEP}
+
+    def _bring_to_target(self, command: str, uids: str) -> None:
+        """Move or copy messages. A server that says no has no such folder, or lets us not in."""
+        try:
+            self._send(command, uids, encode_folder(self._done))
+        except imaplib.IMAP4.abort as error:
+            raise self._translate(error) from None
+        except imaplib.IMAP4.error as error:
+            raise self._make_target_error(self._clean(error)) from None
+        except OSError as error:
+            raise self._translate(error) from None
+
+    def _make_target_error(self, why: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"Messages can't be moved to the folder {self._done} of {self._settings.username}: "
+            f"{why}.",
+            hint=f"Create that folder, or correct [{self._settings.section}] done.",
+        )
 
     def _copy_and_delete(self, uids: str) -> None:
-        self._command("COPY", uids, self._target)
+        self._bring_to_target("COPY", uids)
         self._command("STORE", uids, "+FLAGS.SILENT", r"(\Deleted)")
         # Without UIDPLUS (RFC 4315), EXPUNGE would remove what other programs have marked too.
         if b"UIDPLUS" in self._capabilities:
@@ -218,7 +244,9 @@ class ImapFolder:
     def _send(self, name: str, *arguments: Any) -> list[Any]:
         kind, answer = self._box.client.uid(name, *arguments)
         if kind != "OK":
-            raise imaplib.IMAP4.error(f"{name} was answered with {kind} {answer!r}")
+            raise imaplib.IMAP4.error(
+                f"{name} was answered with {kind} {read_words(answer)}".strip()
+            )
         return list(answer)
 
     def _call(self, work: Callable[[], T]) -> T:
@@ -231,7 +259,8 @@ class ImapFolder:
         return imap_error(error, self._settings, self._secrets)
 
     def _clean(self, error: Exception) -> str:
-        return clean(str(error), self._secrets)[:200].rstrip(".")
+        said = read_words(error.command_result[1]) if _has_result(error) else str(error)
+        return clean(said, self._secrets)[:200].rstrip(".")
 
 
 def open_mailbox(settings: ImapSettings) -> BaseMailBox:
@@ -255,6 +284,16 @@ def log_in(box: BaseMailBox, settings: ImapSettings, secret: str) -> None:
         box.login_utf8(settings.username, secret, initial_folder=None)
     else:
         box.login(settings.username, secret, initial_folder=None)
+
+
+def _has_result(error: Exception) -> TypeGuard[UnexpectedCommandStatusError]:
+    return isinstance(error, UnexpectedCommandStatusError)
+
+
+def read_words(answer: Sequence[Any]) -> str:
+    """Read what a server says as it refuses a command, without the code before its words."""
+    found = b" ".join(part for part in answer if isinstance(part, bytes))
+    return _RESPONSE_CODE.sub("", found.decode("utf-8", "replace")).strip()
 
 
 def imap_error(error: Exception, settings: ImapSettings, secrets: Secrets) -> OnboardingError:

@@ -10,12 +10,13 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
 import sqlalchemy as sa
 
+from onboarding.errors import OnboardingError
 from onboarding.inbox.answers import CalendarAnswer
 from onboarding.inbox.bounces import MailReport, ReportKind, suppresses
 from onboarding.inbox.files import Maildir, Mbox
@@ -69,13 +70,15 @@ class InboxReading:
     """What a reading brought: the news, how many messages were ours, how many found no message.
 
     `unmatched` are bounces and answers that no message of this ledger belongs to, and
-    `returned_alerts` those of alerts, which are told on the terminal only.
+    `returned_alerts` those of alerts, which are told on the terminal only. `error` has ended the
+    reading: what came before it is recorded, and is told only here.
     """
 
     news: tuple[InboxNews, ...] = ()
     handled: int = 0
     unmatched: int = 0
     returned_alerts: int = 0
+    error: OnboardingError | None = None
 
     def __add__(self, other: "InboxReading") -> "InboxReading":
         return InboxReading(
@@ -83,6 +86,7 @@ class InboxReading:
             self.handled + other.handled,
             self.unmatched + other.unmatched,
             self.returned_alerts + other.returned_alerts,
+            self.error or other.error,
         )
 
 
@@ -112,12 +116,12 @@ class _Context:
 
 
 async def read_replies(services: Services) -> InboxReading:
-    """Read what came since the last reading.
-
-    Raises OnboardingError where the mailbox can't be read: what was read before stays recorded.
-    """
+    """Read what came since the last reading. Says in `error` why it could not go on."""
     settings = services.config.replies
-    mailbox = await open_replies(settings, services.clock.now())
+    try:
+        mailbox = await open_replies(settings, services.clock.now())
+    except OnboardingError as error:
+        return InboxReading(error=error)
     try:
         return await _read_mailbox(services, mailbox, name_mailbox(settings))
     finally:
@@ -168,14 +172,19 @@ async def _read_mailbox(services: Services, mailbox: MailSource, name: str) -> I
     stored = await services.ledger.run(inbox_positions.load_position, name)
     batches = mailbox.read(Position(*stored) if stored else None)
     total = InboxReading()
-    while batch := await asyncio.to_thread(next, batches, None):
-        total += await _handle_batch(services, mailbox, batch)
-        # After the messages: a crash before this reads them again, which changes nothing.
-        position = (batch.position.validity, batch.position.last)
-        await services.ledger.run(
-            inbox_positions.store_position, name, *position, services.clock.now()
-        )
-        services.raise_if_stopped()
+    try:
+        while batch := await asyncio.to_thread(next, batches, None):
+            total += await _handle_batch(services, mailbox, batch)
+            if total.error:
+                return total
+            # After the messages: a crash before this reads them again, which changes nothing.
+            position = (batch.position.validity, batch.position.last)
+            await services.ledger.run(
+                inbox_positions.store_position, name, *position, services.clock.now()
+            )
+            services.raise_if_stopped()
+    except OnboardingError as error:
+        return replace(total, error=error)
     return total
 
 
@@ -187,8 +196,11 @@ async def _handle_batch(
     # In the thread too: a hostile message may take its time to be parsed.
     incoming = await asyncio.to_thread(lambda: [read_incoming(stored) for stored in batch.messages])
     found, ours = await services.ledger.run(_record_batch, incoming, _build_context(services))
-    if ours:
-        await asyncio.to_thread(mailbox.mark_done, ours)
+    try:
+        if ours:
+            await asyncio.to_thread(mailbox.mark_done, ours)
+    except OnboardingError as error:
+        return replace(found, error=error)
     return found
 
 

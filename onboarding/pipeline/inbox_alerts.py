@@ -5,10 +5,22 @@ import secrets
 from onboarding.config import Config
 from onboarding.model.alerts import Alert, AlertKind
 from onboarding.model.answers import Answer
-from onboarding.pipeline.inbox import InboxNews, InboxReading
+from onboarding.pipeline.alerts import store_alert_events
+from onboarding.pipeline.inbox import InboxNews, InboxReading, read_replies
+from onboarding.pipeline.services import Services
 
 TOLD = frozenset({Answer.DECLINED, Answer.FORWARDED, Answer.COUNTER, Answer.DELEGATED})
 """Answers that the producer is told. A message that came back is told while it needs a person."""
+
+
+async def read_news(services: Services) -> InboxReading:
+    """Read the mailbox, and store what the producer is to be told: the next alerts have it.
+
+    At once, and also where the reading ended early: no later one tells it again.
+    """
+    reading = await read_replies(services)
+    await store_alert_events(services, find_news_alerts(services.config, reading))
+    return reading
 
 
 def find_news_alerts(config: Config, reading: InboxReading) -> tuple[Alert, ...]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from onboarding.errors import Refused, TryLater
+from onboarding.errors import ConfigurationError, Refused, TryLater
 from onboarding.inbox.imap import ImapFolder
 from onboarding.inbox.mailboxes import Position
 from onboarding.inbox.settings import RepliesSettings
@@ -257,6 +257,22 @@ async def test_message_of_ours_is_dealt_with_as_the_settings_say(imap_server, do
 
     inbox = flags(imap_server, user)
     assert (len(inbox), sum(b"Seen" in line for line in inbox)) == (2 - moved, seen)
+
+
+async def test_folder_for_what_is_done_has_to_be_there(imap_server):
+    put(imap_server, "person98", "Subject: 1\n\nx\n")
+    folder = open_folder(imap_server, "person98", "No such/one")
+    messages, _ = read(folder)
+
+    for use in (folder.check, lambda: folder.mark_done([messages[0].name])):
+        with pytest.raises(ConfigurationError) as raised:
+            use()
+        message = raised.value.message
+        assert message.startswith("Messages can't be moved to the folder No such/one of person98: ")
+        assert raised.value.hint == "Create that folder, or correct [replies] done."
+        assert "[" not in message
+    folder.close()
+    assert len(flags(imap_server, "person98")) == 1
 
 
 async def test_long_message_is_read_in_part(imap_server):

@@ -393,3 +393,25 @@ async def test_run_that_lingers_reads_the_mailbox_again_before_it_sends(tmp_path
         assert scene.told() == [GUEST, HOST["email"]]
         assert await scene.states() == {HOST["email"]: "sent", GUEST: "bounced"}
         assert capsys.readouterr().out.count("came back") == 1
+
+
+async def test_what_was_read_before_a_fault_is_told_all_the_same(scene, capsys):
+    scene.variables["ONBOARDING_ALERTS__TO"] = "producer@example.com"
+    deliver(scene, answer(await uid_of(scene), "DECLINED"))
+    # What stands in the way of the flag for "seen".
+    (scene.folder / "mail" / "cur" / "1.example:2,S" / "x").mkdir(parents=True)
+    before = len(scene.told())
+
+    assert await scene.cron() == 2
+    first = capsys.readouterr()
+    scene.clock.pass_time(minutes=5)
+    assert await scene.cron() == 2
+    again = capsys.readouterr()
+
+    assert f"launch: Guest1 Example ({GUEST}) has declined." in first.out
+    assert "can't be marked as seen" in first.err
+    assert (again.out, again.err) == ("", "")
+    assert scene.told()[before:] == ["producer@example.com"]
+    text = scene.messages()[-1].get_content()
+    assert "launch: 1 person has declined." in text
+    assert "the mailbox of [replies] can't be read." in text
