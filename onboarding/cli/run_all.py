@@ -68,13 +68,13 @@ async def run_all(
         # something.
         worst = max([inbox.exit_code, *codes.values()], key=SEVERITY.index)
         if run_options.metrics:
-            figures = await _collect_figures(services, targets, results, began)
-            worst = _write_metrics(run_options.metrics, figures, worst)
+            figures = await collect_figures(services, targets, results, began)
+            worst = write_figures(run_options.metrics, figures, worst)
     _print_results(config, results, run_options)
     return worst
 
 
-async def _collect_figures(
+async def collect_figures(
     services: Services, targets: Sequence[Target], results: Sequence[Result], began: datetime
 ) -> RunFigures:
     """Collect the figures of this run, and of the webinars that it left alone."""
@@ -111,7 +111,7 @@ async def _count_calls(services: Services) -> AccountFigures:
     return AccountFigures(config.company.account, calls, await limiter.count_left("Heavy"))
 
 
-def _write_metrics(file: Path, figures: RunFigures, exit_code: int) -> int:
+def write_figures(file: Path, figures: RunFigures, exit_code: int) -> int:
     """Write the figures; a file that can't be written is said, and makes the exit code 2."""
     try:
         write_metrics(file, format_metrics(replace(figures, exit_code=exit_code)))

@@ -6,16 +6,20 @@ cron. What it does is decided in the room `fleet`.
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onboarding.cli import options
+from onboarding.cli.output_file import check_output_file
 from onboarding.cli.replies import print_news
-from onboarding.cli.run_all import print_end, print_with_notes
+from onboarding.cli.run_all import collect_figures, print_end, print_with_notes, write_figures
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import NoProgress, print_table, print_text, run_until_stopped
 from onboarding.config import Config
@@ -23,12 +27,16 @@ from onboarding.errors import EXIT_DONE, ConfigurationError, Interrupted
 from onboarding.fleet.status import FleetStatus, read_fleet
 from onboarding.fleet.values import JobReport, WorkerRole
 from onboarding.model.time_zones import format_machine_time
+from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import all_targets
 
 if TYPE_CHECKING:
     from onboarding.fleet.worker import Worker
 
 MOST_AT_ONCE = 64
+
+METRICS_EVERY = 60.0
+"""Seconds."""
 
 
 class WorkerAction(StrEnum):
@@ -49,6 +57,14 @@ Roles = Annotated[
         "--role",
         metavar="ROLE",
         help="plan, send or replies; may be given several times (default: all).",
+    ),
+]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Write figures for Prometheus every minute (node_exporter's textfile collector).",
     ),
 ]
 Concurrency = Annotated[
@@ -72,6 +88,7 @@ def worker_command(
     *,
     role: Roles = None,
     concurrency: Concurrency = 4,
+    metrics: Metrics = None,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -86,20 +103,26 @@ def worker_command(
     if as_json:
         raise typer.BadParameter("It goes with `worker status` only.", param_hint="--json")
     # A wrong webinar is found before the first job, and not by each of them.
-    all_targets(config)
+    targets = all_targets(config)
+    if metrics:
+        check_output_file(metrics, config, targets)
     options.warn_about_secrets(config)
     options.warn_about_plaintext(config)
     options.warn_about_fence(config)
     roles = frozenset(role or WorkerRole)
 
     async def work(stop: asyncio.Event) -> int:
-        return await _serve(config, roles, concurrency, stop)
+        return await _serve(config, roles, concurrency, metrics, stop)
 
     raise typer.Exit(run_until_stopped(work))
 
 
 async def _serve(
-    config: Config, roles: frozenset[WorkerRole], concurrency: int, signal: asyncio.Event
+    config: Config,
+    roles: frozenset[WorkerRole],
+    concurrency: int,
+    metrics: Path | None,
+    signal: asyncio.Event,
 ) -> int:
     """Be a worker until a signal. Raises TryLater if it ends before."""
     try:
@@ -120,6 +143,7 @@ async def _serve(
         fleet.open_worker_services(config, progress, clock, stop) as services,
         # As cron's runs: no one watches how far a job has come.
         fleet.open_worker(replace(services, progress=NoProgress()), how) as worker,
+        _write_figures_meanwhile(services, metrics),
     ):
         _print_start(worker)
         async for report in worker.run():
@@ -138,6 +162,29 @@ async def _serve(
 async def _pass_on(signal: asyncio.Event, stop: asyncio.Event) -> None:
     await signal.wait()
     stop.set()
+
+
+@asynccontextmanager
+async def _write_figures_meanwhile(services: Services, file: Path | None) -> AsyncIterator[None]:
+    """Write the figures every minute while the block runs, if there is a file for them."""
+    writing = asyncio.create_task(_write_figures_again(services, file)) if file else None
+    try:
+        yield
+    finally:
+        if writing:
+            writing.cancel()
+            # Its error is no news: a ledger that is lost ends the worker, and is said there.
+            await asyncio.gather(writing, return_exceptions=True)
+
+
+async def _write_figures_again(services: Services, file: Path) -> None:
+    # A file that can't be written is said once.
+    code = EXIT_DONE
+    while code == EXIT_DONE:
+        began = services.clock.now()
+        figures = await collect_figures(services, all_targets(services.config), [], began)
+        code = write_figures(file, figures, EXIT_DONE)
+        await asyncio.sleep(METRICS_EVERY)
 
 
 def _print_start(worker: "Worker") -> None:

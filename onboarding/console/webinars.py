@@ -16,6 +16,7 @@ from onboarding.console.live_parts import Parts
 from onboarding.console.pages import find_macro, page
 from onboarding.console.queries import read_page_number, read_words, write_query
 from onboarding.console.words import BarPart, build_bar, describe_countdown
+from onboarding.fleet.status import has_server, read_fleet_now
 from onboarding.pipeline.overview import OverviewQuery, Show, WebinarLine, read_overview
 from onboarding.pipeline.target import find_target
 
@@ -73,10 +74,27 @@ def render_webinars(console: Console, viewer: Viewer, query: OverviewQuery) -> P
     targets = [find_target(config, name) for name in config.webinars if viewer.may_see(name)]
     found = read_overview(config, targets, query, now, services.progress)
     rows = [_show_line(line, now) for line in found.lines]
-    return {
+    parts = {
         "sorts": find_macro(LIST_PARTS, "sorts")(found, query),
         "list": find_macro(LIST_PARTS, "table")(rows, found, query),
     }
+    # Only a ledger on a server has workers: the list of most people costs nothing more.
+    if has_server(config):
+        parts["fleet"] = find_macro(LIST_PARTS, "fleet")(_describe_fleet(console, now))
+    return parts
+
+
+def _describe_fleet(console: Console, now: datetime) -> str:
+    """Say how many workers there are; empty without any. What each does may be another client's."""
+    services = console.services
+    status = read_fleet_now(services.config, now, services.progress)
+    at_work = sum(bool(worker.doing) for worker in status.workers)
+    waiting = sum(count.count for count in status.jobs if count.state == "todo")
+    if not (status.workers or waiting):
+        return ""
+    workers = "1 worker" if len(status.workers) == 1 else f"{len(status.workers)} workers"
+    jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+    return f"{workers}, {at_work} at work; {jobs}."
 
 
 def _show_line(line: WebinarLine, now: datetime) -> WebinarRow:

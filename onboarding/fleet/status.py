@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from onboarding.config import Config
 from onboarding.ledger import jobs, workers
 from onboarding.ledger.jobs import JobCount
+from onboarding.ledger.places import ServerPlace
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.settings import find_place
 from onboarding.ledger.workers import WorkerRecord
@@ -30,11 +31,20 @@ class FleetStatus:
         return max(now - min(since, default=now), timedelta())
 
 
+def has_server(config: Config) -> bool:
+    """Whether there can be workers: only with a ledger on a server."""
+    return isinstance(find_place(config.ledger), ServerPlace)
+
+
 async def read_fleet(config: Config, now: datetime, progress: Progress) -> FleetStatus:
     """Read how the fleet stands. Raises what `ledger.read_only.read_ledger` raises."""
+    return await asyncio.to_thread(read_fleet_now, config, now, progress)
+
+
+def read_fleet_now(config: Config, now: datetime, progress: Progress) -> FleetStatus:
+    """As `read_fleet`, in this thread: the database may make it wait."""
     load = partial(_load, now=now)
-    found = await asyncio.to_thread(read_ledger, find_place(config.ledger), load, progress)
-    return found or FleetStatus()
+    return read_ledger(find_place(config.ledger), load, progress) or FleetStatus()
 
 
 def _load(connection: sa.Connection, now: datetime) -> FleetStatus:

@@ -97,16 +97,21 @@ def find_jobs_version(connection: sa.Connection) -> str:
     return connection.execute(sa.select(job_tables.c.version)).scalar() or ""
 
 
-def upgrade_tables(connection: sa.Connection, schema: JobSchema) -> None:
-    """Make the jobs' tables, or bring them to this version. A newer version stays."""
+def take_step(connection: sa.Connection, schema: JobSchema) -> bool:
+    """Take the jobs' tables one step nearer to a version; make all of them where there are none.
+
+    Returns whether there was one to take: a newer version stays. Each step is a transaction of its
+    own, because PostgreSQL lets no statement use a value of a type that its transaction has added.
+    """
     current = find_jobs_version(connection)
-    if current >= schema.version:
-        return
-    texts = [text for name, text in schema.steps if name > current] if current else [schema.whole]
-    for text in texts:
-        sql.driver(connection).execute(text)
+    following = (step for step in schema.steps if step[0] > current)
+    name, text = next(following, ("", "")) if current else (schema.version, schema.whole)
+    if not name:
+        return False
+    sql.driver(connection).execute(text)
     connection.execute(job_tables.delete())
-    connection.execute(job_tables.insert().values(version=schema.version))
+    connection.execute(job_tables.insert().values(version=name))
+    return True
 
 
 def count_jobs(connection: sa.Connection) -> list[JobCount]:

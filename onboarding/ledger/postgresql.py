@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from onboarding.errors import ConfigurationError, OutdatedLedger, TryLater
 from onboarding.ledger import sql
 from onboarding.ledger.errors import driver_error
-from onboarding.ledger.jobs import JobSchema, upgrade_tables
+from onboarding.ledger.jobs import JobSchema, take_step
 from onboarding.ledger.migrations import HEAD, Version, find_version, upgrade
 from onboarding.ledger.places import ServerPlace
 from onboarding.model.foreign_text import printable
@@ -141,12 +141,19 @@ def upgrade_server(
             check_server(connection)
             sql.lock(connection, MIGRATION_LOCK)
             upgrade(connection)
-            if job_schema:
-                upgrade_tables(connection, job_schema)
+        while job_schema and _take_step(server.engine, job_schema):
+            pass
     except DBAPIError as error:
         raise server.as_write_error(error) from None
     finally:
         server.engine.dispose()
+
+
+def _take_step(engine: sa.Engine, job_schema: JobSchema) -> bool:
+    with engine.begin() as connection:
+        # The same lock as for the ledger's own tables: another one may be at it.
+        sql.lock(connection, MIGRATION_LOCK)
+        return take_step(connection, job_schema)
 
 
 def _open_engine(place: ServerPlace, patience: float) -> sa.Engine:

@@ -84,6 +84,13 @@ def reserve_sends(connection: sa.Connection, requests: Sequence[SendRequest]) ->
     return places
 
 
+def find_next_place(connection: sa.Connection, request: SendRequest) -> datetime:
+    """Find when the next message may leave, and reserve nothing."""
+    now = request.now()
+    place, _ = _load_pace(connection, request.name, now).find_place(request.rate, now)
+    return place.at
+
+
 @dataclass(frozen=True, slots=True)
 class SendPace:
     """When an account's next place is free, and how many were reserved in each hour of the day."""

@@ -16,6 +16,7 @@ from onboarding.model.deliveries import Delivery
 from onboarding.model.kinds import clears_facts
 from onboarding.model.sessions import Session
 from onboarding.pipeline.deliver import CHUNK
+from onboarding.pipeline.delivery_run import check_rate
 from onboarding.pipeline.inputs import load_settled_roster, parse_settled_roster
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.mailer import Mailer
@@ -65,7 +66,9 @@ async def send_chunk(
     raises, RosterNotReady, and what RingCentral's client raises.
     """
     try:
-        # Before the scarce call: where the mail server is away, it would be made for nothing.
+        # Before the scarce call: where the mail server is away, or the day's messages are used up,
+        # it would be made for nothing.
+        await check_rate(services)
         async with services.pool.connection() as connection:
             await connection.open()
         file = await load_settled_roster(services, target)

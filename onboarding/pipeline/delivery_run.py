@@ -182,8 +182,8 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
     Asked last of all, so that what was counted does leave. Raises TryLater if the next message
     has to wait for long: the day's messages are used up, or the rate is low.
     """
-    clock, smtp = run.services.clock, run.services.config.smtp
-    request = send_rate.SendRequest(mail_account(smtp), _pace(smtp), clock.now)
+    clock = run.services.clock
+    request = _make_request(run.services)
     # Without a limit nothing is counted: it would cost a write to the ledger for each message.
     has_place = request.rate == ANY_PACE
     while not has_place and run.is_going and clock.now() < delivery.expires_at:
@@ -194,6 +194,21 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
         if not place.is_reserved:
             await _wait_to_ask(run, request, place)
     return run.is_going and clock.now() < delivery.expires_at
+
+
+async def check_rate(services: Services) -> None:
+    """Raise TryLater if the next message has to wait for long, as `wait_for_rate` would."""
+    request = _make_request(services)
+    if request.rate == ANY_PACE:
+        return
+    at, now = await services.ledger.run(send_rate.find_next_place, request), services.clock.now()
+    if at - send_rate.AHEAD - now > LONGEST_WAIT:
+        raise _too_long(services.config.smtp, request.rate, at, now)
+
+
+def _make_request(services: Services) -> send_rate.SendRequest:
+    smtp = services.config.smtp
+    return send_rate.SendRequest(mail_account(smtp), _pace(smtp), services.clock.now)
 
 
 async def _wait_for_place(clock: Clock, place: send_rate.SendPlace) -> bool:

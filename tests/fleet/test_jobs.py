@@ -188,3 +188,18 @@ async def test_what_a_schedule_has_is_sent_within_its_minute(tmp_path, postgresq
             await tick(worker)
             await work_off(worker)
         assert len(scene.told()) == 6
+
+
+async def test_a_day_whose_messages_are_used_up_costs_no_call(tmp_path, postgresql_server):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        scene.variables["ONBOARDING_SMTP__PER_DAY"] = "2"
+        async with worker_on(scene) as worker:
+            await tick(worker)
+            (plan,) = await work_off(worker)
+            assert [end.exit_code for end in plan.ends] == [75]
+            calls = scene.heavy_calls()
+            scene.clock.pass_time(minutes=1)
+            await tick(worker)
+            (send,) = await work_off(worker)
+        assert "are used up" in str(send.ends[0].error)
+        assert (len(scene.told()), scene.heavy_calls()) == (2, calls)

@@ -7,6 +7,7 @@ import pytest
 from onboarding.fleet.values import WorkerRole, send_job
 from onboarding.ledger import jobs
 from tests.cli.command import on
+from tests.console.serving import serve_on
 from tests.docs.test_json import DOCUMENTED, shape
 from tests.fleet.hands import fleet_stage, worker_on
 
@@ -24,3 +25,17 @@ async def test_shows_workers_and_jobs_as_documented(tmp_path, postgresql_server)
         assert printed["workers"][0]["doing"] == "plans launch"
         assert printed["jobs"] == [{"queue": "send", "state": "todo", "count": 1}]
         assert json.loads((await on(scene, "worker", "status", "--json")).out)["workers"] == []
+
+
+async def test_the_console_counts_workers_and_jobs(tmp_path, postgresql_server):
+    async with (
+        fleet_stage(tmp_path, postgresql_server) as scene,
+        serve_on(scene) as served,
+        served.client() as browser,
+    ):
+        assert '<p class="fleet" id="fleet"></p>' in (await browser.get("/")).text
+        async with worker_on(scene) as worker:
+            await worker.services.ledger.run(jobs.add_jobs, [send_job("launch", 1, 0, None)])
+            async with worker.showing("plans launch"):
+                page = (await browser.get("/")).text
+    assert "1 worker, 1 at work; 1 job waits." in page

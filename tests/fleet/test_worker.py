@@ -57,12 +57,14 @@ async def wait_until_told(scene: Stage, count: int) -> None:
 
 async def test_workers_share_the_webinars_and_end_in_order(tmp_path, postgresql_server):
     async with fleet_stage(tmp_path, postgresql_server, people=5, more=3) as scene:
-        workers = [await start_worker(scene) for _ in range(2)]
+        figures = tmp_path / "figures.prom"
+        workers = [await start_worker(scene, "--metrics", str(figures)) for _ in range(2)]
         await wait_until_told(scene, 20)
         ends = [await end_worker(worker) for worker in workers]
         assert [code for code, _ in ends] == [EXIT_DONE, EXIT_DONE]
         assert len(scene.told()) == 20
         assert set((await scene.states()).values()) == {"sent"}
+        assert "onboarding_last_run_exit_code 0" in figures.read_text()
         assert '"workers": []' in (await on(scene, "worker", "status", "--json")).out
 
 
