@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from onboarding.model.ports import Progress
 from onboarding.pipeline import services
 from onboarding.pipeline.clock import Clock as RunClock
 from onboarding.web.timed_protocol import TimedProtocol
-from tests.stage import Stage
+from tests.stage import Stage, stage
 
 BY = "Dana Reyes"
 
@@ -76,3 +77,16 @@ async def serve_on(
         console = replace(open_console(opened, BY), step_seconds=step_seconds)
         async with serve_console(console, rows, protocol) as url:
             yield RunningConsole(console, url)
+
+
+@asynccontextmanager
+async def console_stage(
+    folder: Path, people: Iterable[Mapping[str, str]], **on_stage: Any
+) -> AsyncIterator[tuple[Stage, RunningConsole, httpx.AsyncClient]]:
+    """A stage, its console, and the browser of a person who may do everything there."""
+    async with (
+        stage(folder, people, **on_stage) as scene,
+        serve_on(scene) as served,
+        served.client() as browser,
+    ):
+        yield scene, served, browser

@@ -14,7 +14,7 @@ from onboarding.pipeline.status import read_history
 from onboarding.pipeline.target import find_target
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.console.acting import Lines, ask, do, find_ending, find_token, read_answer, say_yes
-from tests.console.serving import BY, serve_on
+from tests.console.serving import BY, console_stage, serve_on
 from tests.pipeline.approving import approval_stage, see_page
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
@@ -34,11 +34,7 @@ def history(scene: Stage, email: str) -> list[tuple[str, str]]:
 
 
 async def test_send_now_asks_who_and_how_long_and_runs_after_the_yes(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, _, browser):
         question = await ask(browser, "send-now")
         assert question.status_code == 200
         for words in ("Register 1, send 2 mails.", "2 emails will be sent at once", "Hanna"):
@@ -54,11 +50,7 @@ async def test_send_now_asks_who_and_how_long_and_runs_after_the_yes(tmp_path):
 
 
 async def test_a_second_click_and_a_replay_find_the_same_answer(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, _, browser):
         await do(browser, "send-now")
         question = await ask(browser, "resend", email=JOERG)
         clicks = await asyncio.gather(*(say_yes(browser, question) for _ in range(3)))
@@ -102,11 +94,7 @@ async def test_approver_of_another_webinar_learns_nothing_of_this_one(tmp_path, 
 
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 5000, "…"])
 async def test_a_wrong_token_does_nothing_and_says_so(tmp_path, token):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, _, browser):
         for path in ("answer", "link"):
             refused = await browser.post(f"/webinars/{NAME}/{path}", data={"token": token})
             assert refused.status_code == 409
@@ -131,11 +119,7 @@ async def test_a_token_is_good_for_its_person_and_its_webinar_alone(tmp_path):
 
 
 async def test_an_old_question_is_not_open_any_more(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, _, browser):
         question = await ask(browser, "send-now")
         scene.clock.pass_time(minutes=16)
         refused = await say_yes(browser, question)
@@ -144,11 +128,7 @@ async def test_an_old_question_is_not_open_any_more(tmp_path):
 
 
 async def test_what_changed_meanwhile_is_asked_again(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, served, browser):
         question = await ask(browser, "send-now")
         scene.write_roster([HOST, PANELIST, panelist(1)])
         await say_yes(browser, question)
@@ -212,11 +192,7 @@ async def test_two_people_at_once_do_it_once_and_the_second_is_told_by_whom(tmp_
 
 
 async def test_resend_keeps_the_reason_and_the_name(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, _, browser):
         await do(browser, "send-now")
         answer = await do(browser, "resend", email=JOERG, reason="never arrived")
         assert find_ending(answer) == "done"
@@ -231,11 +207,7 @@ async def test_resend_keeps_the_reason_and_the_name(tmp_path):
 @pytest.mark.parametrize(("act", "state"), [("resolve-sent", "sent"), ("resolve-again", "queued")])
 async def test_resolve_says_who_decided(tmp_path, act, state):
     rules = MailRules(lose_reply=frozenset({JOERG}))
-    async with (
-        stage(tmp_path, [PANELIST], mail_rules=rules) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [PANELIST], mail_rules=rules) as (scene, _, browser):
         assert find_ending(await do(browser, "send-now")) == "needs a person"
         answer = await do(browser, act, email=JOERG)
         assert find_ending(answer) == "done"
@@ -245,11 +217,7 @@ async def test_resolve_says_who_decided(tmp_path, act, state):
 
 async def test_retry_and_cancel_do_what_they_say(tmp_path):
     rules = MailRules(refuse={JOERG: "550 5.1.1 no such user"})
-    async with (
-        stage(tmp_path, [PANELIST], mail_rules=rules) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [PANELIST], mail_rules=rules) as (scene, _, browser):
         await do(browser, "send-now")
         assert find_ending(await do(browser, "retry", all="yes")) == "done"
         assert await scene.states() == {JOERG: "queued"}
@@ -277,11 +245,7 @@ async def test_approve_is_possible_and_known_by_name(tmp_path):
 
 
 async def test_a_link_is_the_answer_and_stands_nowhere_else(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, _, browser):
         await do(browser, "send-now")
         records = scene.ringcentral.account.list_records(WEBINAR, SESSION)
         (uri,) = [record.join_uri for record in records if record.email == JOERG]
@@ -304,11 +268,7 @@ async def test_a_link_is_the_answer_and_stands_nowhere_else(tmp_path):
 
 
 async def test_a_link_that_does_not_exist_is_refused_in_words(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (_, _, browser):
         await do(browser, "send-now")
         question = await ask(browser, "copy-link", email="who@example.com")
         data = {"token": find_token(question)}
@@ -332,32 +292,20 @@ async def test_a_link_that_does_not_exist_is_refused_in_words(tmp_path):
     ],
 )
 async def test_a_form_that_names_nothing_is_refused(tmp_path, fields):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, _, browser):
         refused = await browser.post(f"/webinars/{NAME}/ask", data=fields)
         assert refused.status_code == 400
 
 
 async def test_acts_are_no_links(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, _, browser):
         for path in ("ask", "answer", "link"):
             assert (await browser.get(f"/webinars/{NAME}/{path}")).status_code == 405
 
 
 async def test_names_full_of_markup_are_only_text(tmp_path):
     wild = panelist(1, first_name="<script>alert(1)</script>", last_name="&lt;b&gt;")
-    async with (
-        stage(tmp_path, [wild]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [wild]) as (_, _, browser):
         question = await ask(browser, "send-now")
         assert "<script>alert" not in question.text
         assert "&lt;script&gt;alert(1)" in question.text
@@ -373,11 +321,7 @@ async def test_names_full_of_markup_are_only_text(tmp_path):
     ],
 )
 async def test_the_way_back_leads_to_a_page_of_this_webinar(tmp_path, code, back):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, _, browser):
         question = await ask(browser, "copy-link", email=HANNA, person=code)
         assert f'<a class="button" href="{back}">' in question.text
 
@@ -400,11 +344,7 @@ async def test_viewer_sees_no_button_and_an_approver_does(tmp_path):
 
 @pytest.mark.parametrize("path", ["ask", "answer", "link"])
 async def test_a_page_elsewhere_can_not_act(tmp_path, path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, PANELIST]) as (scene, served, browser):
         token = find_token(await ask(browser, "send-now"))
         refused = await browser.post(
             f"/webinars/{NAME}/{path}",

@@ -17,7 +17,7 @@ from onboarding.console.pages import DEFAULT_HEADERS
 from onboarding.console.routes import GET, POST, ROUTES, RouteRow
 from onboarding.console.streams import format_event, stream_events
 from onboarding.web.timed_protocol import LARGEST_HEAD, TimedProtocol
-from tests.console.serving import BY, RunningConsole, serve_on
+from tests.console.serving import BY, RunningConsole, console_stage, serve_on
 from tests.stage import HOST, ROOMY, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -51,8 +51,7 @@ async def events(name: str) -> AsyncGenerator[str, None]:
         await asyncio.Event().wait()
     finally:
         # A page's own end may have to wait for something.
-        await asyncio.sleep(0)
-        CLOSED.append(name)
+        await asyncio.to_thread(CLOSED.append, name)
 
 
 async def stream(request: Request) -> Response:
@@ -116,11 +115,7 @@ async def is_fine(served: RunningConsole) -> bool:
     ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", "[::1", "127.0.0.1:80@evil", "<b>"],
 )
 async def test_another_host_gets_no_page(tmp_path, host):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, served, browser):
         refused = await browser.get("/", headers={"Host": host})
         key = served.console.keys.make()
         unused = await browser.get(f"/enter/{key}", headers={"Host": host})
@@ -132,11 +127,7 @@ async def test_another_host_gets_no_page(tmp_path, host):
 
 
 async def test_names_of_this_machine_are_its_own(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, served, browser):
         port = served.url.rpartition(":")[2]
         codes = [
             (await browser.get("/", headers={"Host": f"{name}:{port}"})).status_code
@@ -183,11 +174,7 @@ async def test_post_without_any_origin_does_nothing(tmp_path):
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "NONSENSE"])
 async def test_other_methods_are_refused(tmp_path, method):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, _, browser):
         answer = await browser.request(method, "/")
         wrong = await browser.post("/")
 
@@ -330,32 +317,28 @@ async def test_slow_form_is_refused_in_words(tmp_path):
 
 
 async def test_client_that_does_not_read_is_cut_off(tmp_path):
+    is_cut_off = asyncio.Event()
+
+    class Watched(Impatient):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            is_cut_off.set()
+
     async with (
         stage(tmp_path, [HOST]) as scene,
-        serve_on(scene, rows=ROWS, protocol=Impatient) as served,
+        serve_on(scene, rows=ROWS, protocol=Watched) as served,
     ):
         port = int(served.url.rpartition(":")[2])
         # A small buffer, so that the kernel does not take all of it for us.
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.write(raw(served, "GET /large HTTP/1.1"))
         # The reader stops the socket when its buffer is full, and nothing takes from it.
-        await is_cut_off(writer)
+        await is_cut_off.wait()
         received = await read_what_is_left(reader)
         writer.close()
 
         assert received < 20_000_000
         assert await is_fine(served)
-
-
-async def is_cut_off(writer: asyncio.StreamWriter) -> None:
-    """Wait until writing to the console is an error: it has aborted the connection."""
-    try:
-        while True:
-            writer.write(b"\r\n")
-            await writer.drain()
-            await asyncio.sleep(0)
-    except ConnectionError:
-        return
 
 
 async def read_what_is_left(reader: asyncio.StreamReader) -> int:

@@ -1,11 +1,16 @@
 """Getting in and out with a real browser: its cookies, its rules for other sites, its keyboard."""
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from onboarding.console.passwords import hash_password
 from tests.browser import async_browser, find_page_faults, needs_chromium
-from tests.console.serving import BY, serve_on
+from tests.console.serving import BY, RunningConsole, serve_on
 from tests.stage import HOST, stage
 
 pytestmark = [pytest.mark.anyio, needs_chromium]
@@ -14,12 +19,21 @@ PASSWORD = "correct horse battery staple"
 USERS = {"dana": {"role": "approver", "password_hash": hash_password(PASSWORD)}}
 
 
-async def test_link_lets_in_and_its_key_leaves_the_address(tmp_path):
+@asynccontextmanager
+async def chromium_stage(
+    folder: Path, settings: Mapping[str, Any] | None = None
+) -> AsyncIterator[tuple[RunningConsole, Browser]]:
+    """A console, and a real browser that does not know it yet."""
     async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
+        stage(folder, [HOST]) as scene,
+        serve_on(scene, settings=settings) as served,
         async_browser() as chromium,
     ):
+        yield served, chromium
+
+
+async def test_link_lets_in_and_its_key_leaves_the_address(tmp_path):
+    async with chromium_stage(tmp_path) as (served, chromium):
         page = await chromium.new_page()
         key = served.console.keys.make()
         await page.goto(f"{served.url}/enter/{key}")
@@ -36,11 +50,7 @@ async def test_link_lets_in_and_its_key_leaves_the_address(tmp_path):
 
 
 async def test_link_from_another_site_leads_to_the_page_without_a_new_log_in(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        async_browser() as chromium,
-    ):
+    async with chromium_stage(tmp_path) as (served, chromium):
         page = await chromium.new_page()
         await page.goto(f"{served.url}/enter/{served.console.keys.make()}")
         await page.goto("about:blank")
@@ -52,11 +62,7 @@ async def test_link_from_another_site_leads_to_the_page_without_a_new_log_in(tmp
 
 
 async def test_form_of_another_site_does_nothing(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        async_browser() as chromium,
-    ):
+    async with chromium_stage(tmp_path) as (served, chromium):
         context = await chromium.new_context()
         page, other = await context.new_page(), await context.new_page()
         await page.goto(f"{served.url}/enter/{served.console.keys.make()}")
@@ -70,11 +76,7 @@ async def test_form_of_another_site_does_nothing(tmp_path):
 
 
 async def test_page_of_another_site_can_not_frame_the_console(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        async_browser() as chromium,
-    ):
+    async with chromium_stage(tmp_path) as (served, chromium):
         page = await chromium.new_page()
         refused = []
         page.on("console", lambda message: refused.append(message.text))

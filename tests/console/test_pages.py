@@ -8,7 +8,7 @@ import pytest
 
 from onboarding.config.console import ConsoleRole
 from onboarding.simulator.smtp_catcher import MailRules
-from tests.console.serving import serve_on
+from tests.console.serving import console_stage, serve_on
 from tests.pipeline.test_schedule import write_schedule
 from tests.stage import HOST, NAME, SESSION, WEBINAR, panelist, stage
 
@@ -53,11 +53,7 @@ async def test_list_has_each_webinar_with_its_panel_and_what_needs_a_person(tmp_
 
 @pytest.mark.parametrize("query", ["?page=99", "?page=x", "?page=-1", f"?page={'9' * 5000}"])
 async def test_page_that_makes_no_sense_is_the_nearest_one(tmp_path, query):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, _, browser):
         assert "Webinars, soonest first" in (await browser.get(f"/{query}")).text
 
 
@@ -96,11 +92,7 @@ async def test_names_full_of_markup_are_escaped_everywhere(tmp_path):
 
 
 async def test_webinar_without_a_run_says_so(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, _, browser):
         answer = await browser.get(f"/webinars/{NAME}")
 
     assert answer.status_code == 200

@@ -12,7 +12,7 @@ from onboarding.config.console import ConsoleRole
 from onboarding.console.plans import MOST_PLANS
 from onboarding.pipeline.approve import find_page
 from onboarding.pipeline.target import find_target
-from tests.console.serving import RunningConsole, serve_on
+from tests.console.serving import RunningConsole, console_stage, serve_on
 from tests.stage import HOST, NAME, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -29,11 +29,7 @@ def digest_of(served: RunningConsole) -> str:
 
 
 async def test_plan_is_made_only_when_asked_for(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, panelist(1)]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, panelist(1)]) as (scene, _, browser):
         before = await browser.get(PLAN)
         assert scene.heavy_calls() == 0
         made = await browser.post(PLAN)
@@ -50,11 +46,7 @@ async def test_plan_is_made_only_when_asked_for(tmp_path):
 
 
 async def test_plan_is_stored_so_that_it_can_be_approved(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, panelist(1)]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, panelist(1)]) as (scene, served, browser):
         await browser.post(PLAN)
         digest = digest_of(served)
         target = find_target(scene.config, NAME)
@@ -66,11 +58,7 @@ async def test_plan_is_stored_so_that_it_can_be_approved(tmp_path):
 
 
 async def test_each_message_of_a_plan_has_its_page_and_its_frame(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, panelist(1)]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, panelist(1)]) as (_, served, browser):
         await browser.post(PLAN)
         at = f"{PLAN}/{digest_of(served)}"
         shown = (await browser.get(PLAN)).text
@@ -89,11 +77,7 @@ async def test_each_message_of_a_plan_has_its_page_and_its_frame(tmp_path):
 
 
 async def test_plan_that_was_made_again_is_not_mistaken_for_the_older_one(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, panelist(1)]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST, panelist(1)]) as (scene, served, browser):
         await browser.post(PLAN)
         older = digest_of(served)
         scene.clock.pass_time(minutes=1)
@@ -124,11 +108,7 @@ async def test_two_who_ask_at_once_spend_the_calls_of_one(tmp_path):
 
 
 async def test_plan_that_can_not_be_made_says_why_and_what_to_do(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (scene, _, browser):
         (scene.folder / "invitees.csv").unlink()
         await browser.post(PLAN)
         failed = await browser.get(PLAN)
@@ -142,11 +122,7 @@ async def test_plan_that_can_not_be_made_says_why_and_what_to_do(tmp_path):
 
 
 async def test_only_the_newest_plans_are_kept(tmp_path):
-    async with (
-        stage(tmp_path, [HOST], more=MOST_PLANS) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST], more=MOST_PLANS) as (scene, served, browser):
         names = list(scene.config.webinars)
         for name in names:
             await browser.post(f"/webinars/{name}/plan")
@@ -199,11 +175,7 @@ async def test_report_is_a_page_and_files(tmp_path):
 
 
 async def test_report_before_the_first_run_says_so(tmp_path):
-    async with (
-        stage(tmp_path, [HOST]) as scene,
-        serve_on(scene) as served,
-        served.client() as browser,
-    ):
+    async with console_stage(tmp_path, [HOST]) as (_, _, browser):
         shown, file = await browser.get(REPORT), await browser.get(f"{REPORT}/csv")
 
     assert "There is nothing to report yet" in shown.text

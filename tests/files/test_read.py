@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -83,17 +84,22 @@ def test_text_is_utf_8_with_or_without_a_byte_order_mark(tmp_path, content):
 # --- streams ---
 
 
+@contextmanager
+def _open_to_write(fifo: Path) -> Iterator[int]:
+    """Open a FIFO as its writer. For reading too, because that waits for no other reader."""
+    descriptor = os.open(fifo, os.O_RDWR)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 @pytest.mark.anyio
 async def test_fifo_is_read_to_its_end_in_however_many_pieces_it_comes(folder):
-    async def write() -> None:
-        with (folder / "fifo").open("wb", buffering=0) as written:
-            for piece in (b"first ", b"second ", b"third"):
-                written.write(piece)
-                await asyncio.sleep(0)
-
-    reading = asyncio.create_task(read_stream(folder / "fifo", MOST))
-    await asyncio.sleep(0)
-    await write()
+    with _open_to_write(folder / "fifo") as descriptor:
+        reading = asyncio.create_task(read_stream(folder / "fifo", MOST))
+        for piece in (b"first ", b"second ", b"third"):
+            await asyncio.to_thread(os.write, descriptor, piece)
 
     assert await reading == b"first second third"
 
@@ -116,29 +122,28 @@ async def test_fifo_that_is_silent_is_given_up(folder):
 
 @pytest.mark.anyio
 async def test_fifo_that_stands_still_in_the_middle_is_given_up(folder):
-    reading = asyncio.create_task(read_stream(folder / "fifo", MOST, patience=0.05))
-    await asyncio.sleep(0)
-    with (folder / "fifo").open("wb", buffering=0) as written:
-        written.write(b"first")
+    with _open_to_write(folder / "fifo") as descriptor:
+        os.write(descriptor, b"first")
         with pytest.raises(UnsuitableFile, match="nothing came for"):
-            await reading
+            await read_stream(folder / "fifo", MOST, patience=0.05)
 
 
-async def _drip(descriptor: int) -> None:
-    while True:
-        os.write(descriptor, b".")
-        await asyncio.sleep(0.01)
+async def _drip(descriptor: int, enough: asyncio.Event) -> None:
+    while not enough.is_set():
+        await asyncio.to_thread(os.write, descriptor, b".")
 
 
 @pytest.mark.anyio
 async def test_stream_that_drips_for_ever_is_given_up():
     read_end, write_end = os.pipe()
-    dripping = asyncio.create_task(_drip(write_end))
+    enough = asyncio.Event()
+    dripping = asyncio.create_task(_drip(write_end, enough))
     try:
         with pytest.raises(UnsuitableFile, match=r"it had not come to its end after 0\.2 seconds"):
             await read_stream(read_end, MOST, longest=0.2)
     finally:
-        dripping.cancel()
+        enough.set()
+        await dripping
         os.close(read_end)
         os.close(write_end)
 
