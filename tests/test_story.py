@@ -21,7 +21,7 @@ from onboarding.ledger import (
     registrations,
     transitions,
 )
-from onboarding.ledger.uid_seed import load_uid_seed
+from onboarding.ledger.new_deliveries import load_uid_seed
 from onboarding.messages.composer import Composer
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import (

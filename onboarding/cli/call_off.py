@@ -26,7 +26,7 @@ from onboarding.pipeline.call_off import (
 )
 from onboarding.pipeline.lease import NOTHING_WAS_DONE, webinar_lease
 from onboarding.pipeline.run_values import PreparedRun, Result
-from onboarding.pipeline.target import Target, find_webinar
+from onboarding.pipeline.target import Target
 
 Undo = Annotated[
     bool, typer.Option("--undo", help="The webinar takes place after all: let runs go on.")
@@ -52,9 +52,7 @@ def call_off_command(
     # Before anything is read: without a terminal the question would be a refusal at the very end.
     options.require_answer(yes=yes)
     actor = options.find_actor(by)
-    config = options.load_config(config_file)
-    options.warn_about_fence(config)
-    config, target = find_webinar(config, name, invitees)
+    config, target = options.load_webinar(config_file, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
         if undo:

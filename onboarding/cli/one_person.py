@@ -37,7 +37,7 @@ from onboarding.pipeline.resend import (
     resend_exit_code,
 )
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.target import Target, find_webinar
+from onboarding.pipeline.target import Target
 
 EmailsOrRole = Annotated[
     list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --role.")
@@ -98,9 +98,7 @@ def resend_command(
     roles = options.parse_roles(role)
     options.require_answer(yes=yes)
     act = ActOptions(options.find_actor(by), parse_reason(reason), ask=not yes, as_json=as_json)
-    config = options.load_config(config_file)
-    options.warn_about_fence(config)
-    config, target = find_webinar(config, name, invitees)
+    config, target = options.load_webinar(config_file, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
         return await resend(config, target, emails or [], roles, act, stop)
@@ -176,9 +174,7 @@ def replace_command(
     cells = _parse_person(with_)
     options.require_answer(yes=yes)
     act = ActOptions(options.find_actor(by), "", ask=not yes, as_json=as_json)
-    config = options.load_config(config_file)
-    options.warn_about_fence(config)
-    config, target = find_webinar(config, name, invitees)
+    config, target = options.load_webinar(config_file, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
         return await replace_person(config, target, old, cells, act, stop)

@@ -29,6 +29,7 @@ from onboarding.model.people import Role
 from onboarding.model.ports import Progress
 from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.services import Services, open_services
+from onboarding.pipeline.target import Target, find_webinar
 
 KnownWord = TypeVar("KnownWord", bound=StrEnum)
 
@@ -157,6 +158,15 @@ def find_actor(by: str) -> str:
 def load_config(file: Path | None) -> Config:
     """Load the configuration with the process's environment. Raises ConfigurationError."""
     return load(file, os.environ)
+
+
+def load_webinar(
+    file: Path | None, name: str, invitees: Path | None = None
+) -> tuple[Config, Target]:
+    """Load the configuration for a command that mails the people of one webinar, and find that."""
+    config = load_config(file)
+    warn_about_fence(config)
+    return find_webinar(config, name, invitees)
 
 
 def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:

@@ -64,10 +64,8 @@ def plan_command(
     """
     # The same checks as for `run`, or the plan would show what a run refuses.
     check_as_told(given)
-    config = options.load_config(config_file)
     plan_options = given.parse()
-    options.warn_about_fence(config)
-    config, target = find_webinar(config, name, invitees)
+    config, target = options.load_webinar(config_file, name, invitees)
     # Before RingCentral is asked: the plan costs scarce calls,
     # and the file's name is known already.
     if page:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from onboarding.ledger import looks
 from onboarding.ledger.deliveries import DeliveryRecord, build_record, move, select_deliveries
 from onboarding.ledger.events import record_event
+from onboarding.ledger.new_deliveries import load_uid_seed
 from onboarding.ledger.schema import (
     REAL,
     deliveries,
@@ -25,7 +26,6 @@ from onboarding.ledger.schema import (
     suppressed_addresses,
 )
 from onboarding.ledger.sql import insert
-from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 

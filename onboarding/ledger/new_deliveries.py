@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from onboarding.ledger import sql
 from onboarding.ledger.deliveries import TELLS_FACTS, is_queued, is_to, move
-from onboarding.ledger.schema import REAL, deliveries
+from onboarding.ledger.schema import REAL, deliveries, uid_seeds
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.kinds import Kind, tells_facts
@@ -171,3 +171,13 @@ _CREATE = deliveries.insert().from_select(list(_Row._fields), sa.select(*_BATCH.
 def _compile_insert(dialect: sa.Dialect) -> str:
     """Compile the statement once: SQLAlchemy needs more time for each row than a database."""
     return str(_CREATE.compile(dialect=dialect))
+
+
+def load_uid_seed(connection: sa.Connection) -> str:
+    """Load the ledger's random value from which the UIDs of new calendar entries are made.
+
+    32 hex digits. With it no one can work out a person's UID from their address, and forge a
+    calendar's answer. It is made with the ledger, by a migration, and never changes. UIDs
+    themselves are stored with each delivery.
+    """
+    return str(connection.execute(sa.select(uid_seeds.c.seed)).scalar_one())

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from onboarding.errors import OnboardingError
 from onboarding.ledger import claims, deliveries, new_deliveries
-from onboarding.ledger.uid_seed import load_uid_seed
+from onboarding.ledger.new_deliveries import load_uid_seed
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, calendar_uid, message_id
 from onboarding.model.kinds import RULES, Kind, clears_facts

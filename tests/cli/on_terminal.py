@@ -40,11 +40,11 @@ async def on_terminal(
         stderr=its,
     )
     os.close(its)
-    shown = (await asyncio.to_thread(_read_everything, ours)).decode(encoding)
+    shown = (await asyncio.to_thread(read_to_end, ours)).decode(encoding)
     return await process.wait(), shown.replace("\r\n", "\n")
 
 
-def _read_everything(terminal: int) -> bytes:
+def read_to_end(terminal: int) -> bytes:
     """Read until the program on the terminal has ended; then reading is an error."""
     shown = b""
     try:

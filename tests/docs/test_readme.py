@@ -22,6 +22,7 @@ from onboarding.config import load
 from onboarding.simulator.server import serve_ringcentral
 from onboarding.simulator.smtp_catcher import RunningMail, serve_mail
 from tests.cli.command import OWN
+from tests.cli.on_terminal import read_to_end
 from tests.docs.pages import blocks, read
 from tests.stage import ROOMY
 
@@ -63,19 +64,8 @@ async def typed(
         stderr=its,
     )
     os.close(its)
-    shown = await asyncio.to_thread(_everything, ours)
-    return await shell.wait(), shown
-
-
-def _everything(terminal: int) -> str:
-    """Read until the program on the terminal has ended; then reading is an error."""
-    shown = b""
-    try:
-        while part := os.read(terminal, 65536):
-            shown += part
-    except OSError:
-        os.close(terminal)
-    return shown.decode()
+    shown = await asyncio.to_thread(read_to_end, ours)
+    return await shell.wait(), shown.decode()
 
 
 async def walk(folder: Path, script: str, stack: AsyncExitStack, **more: str) -> RunningMail:

@@ -15,10 +15,10 @@ from alembic.script import ScriptDirectory
 
 from onboarding.errors import ConfigurationError, OnboardingError
 from onboarding.ledger import backups, kept, migrations, registrations, sessions
+from onboarding.ledger.new_deliveries import load_uid_seed
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.sqlite import open_engine
 from onboarding.ledger.store import Ledger
-from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.registrations import Standing
 from tests.ledger.making import make_old_ledger, migrate_to, session
 
