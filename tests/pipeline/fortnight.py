@@ -23,6 +23,7 @@ from typing import ClassVar, TypeVar
 import sqlalchemy as sa
 
 from onboarding.config import Config
+from onboarding.errors import EXIT_TRY_LATER
 from onboarding.ledger import schema
 from onboarding.model.deliveries import State
 from onboarding.model.sessions import SessionStatus
@@ -246,17 +247,20 @@ class Fortnight:
 
     async def live(self) -> None:
         """Live through the script."""
-        free = self.script.begins
+        free, has_more = self.script.begins, False
         for moment, matters in self.script.list_ticks(self.rng):
-            # After a killed run, the next one does what it left.
-            if not (matters or self.was_killed):
+            # What a run has left, the next one does; and after an invitation more may be due.
+            if not (matters or has_more):
                 continue
             self.scene.clock.time = moment
             outage = self._set_stage(moment)
             self._answer(moment)
             # While a run is at work, the next one finds the webinar held, and leaves it.
             if moment >= free:
+                received = len(self.server.received)
                 free = await self._run(moment, outage)
+                has_sent = len(self.server.received) > received
+                has_more = self.was_killed or has_sent or self.code == EXIT_TRY_LATER
                 if outage is None:
                     await self._decide_doubts()
 
