@@ -15,6 +15,9 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 ARRIVAL = timedelta(minutes=15)
+LATEST = timedelta(minutes=15)
+"""So far behind its time an entry is still in time, at night too."""
+
 DURATION = HOUR
 SAME_OCCASION = 12 * HOUR
 QUIET = (time(21), time(8))
@@ -185,7 +188,7 @@ def find_sent(
     line: Line, planned: datetime, begins: datetime, start: datetime, zone: str
 ) -> datetime:
     """Find when a line is sent to a reader who is there from `begins` on."""
-    if begins <= planned + ARRIVAL or line.to == "missing":
+    if begins <= planned + LATEST or line.to == "missing":
         return max(planned, begins)
     begin, end = _find_night(begins, zone)
     can_wait = line.is_after_end or end + HOUR / 2 <= start - ARRIVAL

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, TypeVar
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -36,6 +37,7 @@ from tests.pipeline.expected import (
     ARRIVAL,
     DURATION,
     MESSAGES,
+    QUIET,
     SCHEDULE,
     Move,
     Reader,
@@ -128,6 +130,9 @@ class Script:
         steps = pairwise(changes)
         if any(later - earlier < APART for earlier, later in steps):
             return False
+        # What an outage moves from the evening into the night waits for the morning.
+        if any(is_evening(change, zone) for change in changes for zone in ZONES):
+            return False
         # Who has left is in no one's way any more.
         if any(
             reader.bounces and reader.leaves and reader.leaves < reader.bounces
@@ -162,6 +167,11 @@ class Script:
             is_near = any(begin <= moment <= end for begin, end in points)
             yield moment, is_near or rng.random() < TICK / (12 * HOUR)
             moment += TICK
+
+
+def is_evening(moment: datetime, zone: str) -> bool:
+    """Whether quiet hours begin soon for the readers of a zone."""
+    return moment.astimezone(ZoneInfo(zone)).hour == QUIET[0].hour - 1
 
 
 def _row(reader: Reader) -> dict[str, str]:
