@@ -134,7 +134,7 @@ class Mbox:
             # Of any size: it is read from where the last reading ended.
             check_file(self._path, sys.maxsize)
             with self._path.open("rb") as file:
-                validity = zlib.crc32(file.readline(FIRST_BYTES))
+                validity = self._read_validity(file)
                 # A mail program that removes messages writes the whole file again, and shorter.
                 is_known = (
                     position is not None
@@ -151,7 +151,7 @@ class Mbox:
         self.check()
         try:
             with self._path.open("rb") as file:
-                validity = zlib.crc32(file.readline(FIRST_BYTES))
+                validity = self._read_validity(file)
                 return Position(validity, file.seek(0, os.SEEK_END))
         except OSError as error:
             raise unreadable_mailbox(self._path, error) from None
@@ -160,8 +160,21 @@ class Mbox:
         """Make sure that it can be read. Raises ConfigurationError where it can't."""
         try:
             check_file(self._path, sys.maxsize)
+            with self._path.open("rb") as file:
+                self._read_validity(file)
         except OSError as error:
             raise unreadable_mailbox(self._path, error) from None
+
+    def _read_validity(self, file: BinaryIO) -> int:
+        """Name the file by its first line. Raises ConfigurationError if that begins no message."""
+        first = file.readline(FIRST_BYTES)
+        # Read as an mbox, any other file would hold no message, and nothing would ever come back.
+        if first.strip() and not first.startswith(SEPARATOR):
+            raise ConfigurationError(
+                f"The mailbox {self._path} is no mbox: it does not begin with “From ”.",
+                hint="Check [replies] mbox. A folder with cur, new and tmp is a maildir.",
+            )
+        return zlib.crc32(first)
 
     def _read_batches(self, file: BinaryIO, start: int, validity: int) -> Iterator[MessageBatch]:
         file.seek(start)

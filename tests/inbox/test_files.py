@@ -152,6 +152,15 @@ def test_mbox_without_a_line_end_is_read_within_limits(tmp_path):
     assert len(content) <= MAX_BYTES * 2
 
 
+def test_file_that_is_no_mbox_is_named(tmp_path):
+    file = tmp_path / "report.xlsx"
+    file.write_bytes(b"PK\x03\x04 and more")
+
+    for look in (read, Mbox.check, Mbox.find_end):
+        with pytest.raises(ConfigurationError, match="is no mbox"):
+            look(Mbox(file))
+
+
 def test_mbox_that_is_no_file_is_named(tmp_path):
     os.mkfifo(tmp_path / "mbox")
 
