@@ -113,7 +113,7 @@ def _take_message(config_file: Path | None) -> int:
 
     try:
         config = options.load_config(config_file)
-        print_news(config, run_until_stopped(partial(_record_message, config, content)))
+        print_news(config, run_until_stopped(partial(_record_piped_message, config, content)))
     except OnboardingError as error:
         # A mistake in config.toml too: the message waits until a person has corrected it.
         echo(f"onboarding: {error}", err=True)
@@ -121,7 +121,9 @@ def _take_message(config_file: Path | None) -> int:
     return EXIT_DONE
 
 
-async def _record_message(config: Config, content: bytes, stop: asyncio.Event) -> InboxReading:
+async def _record_piped_message(
+    config: Config, content: bytes, stop: asyncio.Event
+) -> InboxReading:
     async with options.open_command_services(config, stop, quiet=True) as services:
         reading = await read_one(services, content)
         # The mail server reads what is printed, so the producer hears of it from the next run.

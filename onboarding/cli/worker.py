@@ -45,13 +45,13 @@ class WorkerAction(StrEnum):
     STATUS = "status"
 
 
-ActionArgument = Annotated[
+WorkerActionArgument = Annotated[
     WorkerAction | None,
     typer.Argument(
         metavar="status", help="Show all workers instead of being one.", show_default=False
     ),
 ]
-Roles = Annotated[
+WorkerRoles = Annotated[
     list[WorkerRole] | None,
     typer.Option(
         "--role",
@@ -59,7 +59,7 @@ Roles = Annotated[
         help="plan, send or replies; may be given several times (default: all).",
     ),
 ]
-Metrics = Annotated[
+WorkerMetrics = Annotated[
     Path | None,
     typer.Option(
         "--metrics",
@@ -84,11 +84,11 @@ class JournalLines(NoProgress):
 
 
 def worker_command(
-    action: ActionArgument = None,
+    action: WorkerActionArgument = None,
     *,
-    role: Roles = None,
+    role: WorkerRoles = None,
     concurrency: Concurrency = 4,
-    metrics: Metrics = None,
+    metrics: WorkerMetrics = None,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -112,12 +112,12 @@ def worker_command(
     roles = frozenset(role or WorkerRole)
 
     async def work(stop: asyncio.Event) -> int:
-        return await _serve(config, roles, concurrency, metrics, stop)
+        return await _work_until_signal(config, roles, concurrency, metrics, stop)
 
     raise typer.Exit(run_until_stopped(work))
 
 
-async def _serve(
+async def _work_until_signal(
     config: Config,
     roles: frozenset[WorkerRole],
     concurrency: int,
@@ -145,7 +145,7 @@ async def _serve(
         fleet.open_worker(replace(services, progress=NoProgress()), how) as worker,
         _write_figures_meanwhile(services, metrics),
     ):
-        _print_start(worker)
+        _print_worker_start(worker)
         async for report in worker.run():
             _print_report(config, report)
         if not signal.is_set():
@@ -187,7 +187,7 @@ async def _write_figures_again(services: Services, file: Path) -> None:
         await asyncio.sleep(METRICS_EVERY)
 
 
-def _print_start(worker: "Worker") -> None:
+def _print_worker_start(worker: "Worker") -> None:
     for other, sections in worker.differences.items():
         names = ", ".join(f"[{section}]" for section in sections)
         echo(f"The configuration differs from that of {other}: {names}.", err=True)

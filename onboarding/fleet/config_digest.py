@@ -27,7 +27,7 @@ def digest_sections(config: Config) -> dict[str, str]:
         for name, value in sections.pop(section).items()
     }
     folder = str(config.folder)
-    return {name: _digest(value, folder) for name, value in (sections | values).items()}
+    return {name: _digest_value(value, folder) for name, value in (sections | values).items()}
 
 
 def find_differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
@@ -35,6 +35,6 @@ def find_differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list
     return sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
 
 
-def _digest(value: Any, folder: str) -> str:
+def _digest_value(value: Any, folder: str) -> str:
     text = json.dumps(value, sort_keys=True).replace(folder, "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,7 +13,7 @@ from onboarding.ledger import looks
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target, find_look_key
-from onboarding.pipeline.webinar_end import WebinarEnd, describe_failure, read_idle_result
+from onboarding.pipeline.webinar_end import WebinarEnd, make_failed_end, read_idle_result
 
 
 async def end_sending(
@@ -25,10 +25,10 @@ async def end_sending(
     try:
         result = await work
     except Interrupted as error:
-        return replace(await describe_failure(services, target, error), result=before.result)
+        return replace(await make_failed_end(services, target, error), result=before.result)
     except OnboardingError as error:
         name_sections(error, target.company)
-        end = await describe_failure(services, target, error)
+        end = await make_failed_end(services, target, error)
         sentence, now = f"{error} {end.attention}", services.clock.now()
         is_new = await services.ledger.run(
             looks.record_failure, key, error.exit_code, sentence, now

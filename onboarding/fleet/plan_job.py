@@ -38,10 +38,12 @@ async def plan_webinar(
 
     `services` are those of its company. `listed` is the session where a tick has seen it.
     """
-    return await end_webinar(services, target, _plan(services, target, listed, sends=sends))
+    return await end_webinar(
+        services, target, _plan_if_needed(services, target, listed, sends=sends)
+    )
 
 
-async def _plan(
+async def _plan_if_needed(
     services: Services, target: Target, listed: Session | None, *, sends: bool
 ) -> WebinarEnd:
     services.raise_if_stopped()
@@ -55,7 +57,7 @@ async def _plan(
     work = await find_work(SharedPass(services, now, sessions, {}, unfinished), known)
     if isinstance(work, NoWork):
         return WebinarEnd(target, work.exit_code, error=work.error, is_known=work.is_known)
-    return await _execute(services, target, work, sends=sends)
+    return await _plan_and_send(services, target, work, sends=sends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,18 @@ class _FirstChunk:
     chunk: Chunk
 
 
-async def _execute(services: Services, target: Target, work: Work, *, sends: bool) -> WebinarEnd:
+async def _plan_and_send(
+    services: Services, target: Target, work: Work, *, sends: bool
+) -> WebinarEnd:
     async with sender_lease(services) as sender:
-        result, first = await _queue(services, target, work, sender if sends else None)
+        result, first = await _queue_due(services, target, work, sender if sends else None)
         end = WebinarEnd(target, result.exit_code, result)
         if first is None:
             return end
-        return await end_sending(services, end, _send(services, target, result, first))
+        return await end_sending(services, end, _send_first_chunk(services, target, result, first))
 
 
-async def _queue(
+async def _queue_due(
     services: Services, target: Target, work: Work, sender: HeldLease | None
 ) -> tuple[Result, _FirstChunk | None]:
     """Register and queue what is due. Returns also what the `sender` has claimed of it."""
@@ -114,7 +118,7 @@ def _add_chunk_jobs(
     jobs.add_jobs(connection, [send_job(name, session, number, listed) for number in range(count)])
 
 
-async def _send(
+async def _send_first_chunk(
     services: Services, target: Target, planned: Result, first: _FirstChunk
 ) -> Result | None:
     """Send the first chunk. Returns the plan's result with what was sent."""

@@ -20,11 +20,11 @@ async def send_next_chunk(
 
     `services` are those of the webinar's company. `listed` is the session where it is known.
     """
-    work = _send(services, target, session_row, listed)
+    work = _send_queued_chunk(services, target, session_row, listed)
     return await end_sending(services, WebinarEnd(target), work)
 
 
-async def _send(
+async def _send_queued_chunk(
     services: Services, target: Target, session_row: int, listed: Session | None
 ) -> Result | None:
     services.raise_if_stopped()

@@ -43,9 +43,9 @@ async def read_fleet(config: Config, now: datetime, progress: Progress) -> Fleet
 
 def read_fleet_now(config: Config, now: datetime, progress: Progress) -> FleetStatus:
     """As `read_fleet`, in this thread: the database may make it wait."""
-    load = partial(_load, now=now)
+    load = partial(_load_fleet, now=now)
     return read_ledger(find_place(config.ledger), load, progress) or FleetStatus()
 
 
-def _load(connection: sa.Connection, now: datetime) -> FleetStatus:
+def _load_fleet(connection: sa.Connection, now: datetime) -> FleetStatus:
     return FleetStatus(workers.list_workers(connection, now), jobs.count_jobs(connection))

@@ -49,11 +49,11 @@ async def run_tick(services: Services, moment: datetime) -> list[WebinarEnd]:
     ends = [
         await leave_paused(services, webinar, webinar.pause) for webinar in known if webinar.pause
     ]
-    await services.ledger.run(_add_chunk_jobs, _name_sessions(known), now)
+    await services.ledger.run(_add_unclaimed_chunks, _name_sessions(known), now)
     webinars = [webinar for webinar in known if webinar.is_open(now)]
     if not await services.ledger.run(_begin_full_tick, now):
         held = await services.ledger.run(leases.list_held, now)
-        webinars = [webinar for webinar in webinars if _is_due(services, webinar, moment, held)]
+        webinars = [webinar for webinar in webinars if _is_urgent(services, webinar, moment, held)]
     for own in split_by_account(webinars):
         ends += await _look_at_account(services, own, now)
     return ends
@@ -83,7 +83,9 @@ def _name_sessions(known: Iterable[Known]) -> Mapping[int, str]:
     }
 
 
-def _add_chunk_jobs(connection: sa.Connection, names: Mapping[int, str], now: datetime) -> None:
+def _add_unclaimed_chunks(
+    connection: sa.Connection, names: Mapping[int, str], now: datetime
+) -> None:
     """Add a job for each chunk that is due and that no sender has claimed."""
     due = claims.count_all_claimable(connection, now)
     new = [
@@ -95,7 +97,7 @@ def _add_chunk_jobs(connection: sa.Connection, names: Mapping[int, str], now: da
     jobs.add_jobs(connection, new)
 
 
-def _is_due(
+def _is_urgent(
     services: Services, webinar: Known, moment: datetime, held: Mapping[str, Lease]
 ) -> bool:
     """Whether a webinar can't wait for the next look at all of them.

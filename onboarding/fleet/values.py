@@ -13,7 +13,7 @@ from onboarding.model.sessions import Session
 from onboarding.pipeline.inbox import InboxReading
 from onboarding.pipeline.webinar_end import WebinarEnd
 
-SESSION = TypeAdapter(Session)
+SESSION_ADAPTER = TypeAdapter(Session)
 
 
 class JobQueue(StrEnum):
@@ -79,13 +79,17 @@ def encode_session(session: Session | None) -> Any:
     """Write a session as JSON values, without its secret: the Host's join link."""
     if session is None:
         return None
-    return SESSION.dump_python(replace(session, host_join_uri=None), mode="json")
+    return SESSION_ADAPTER.dump_python(replace(session, host_join_uri=None), mode="json")
 
 
 def decode_session(value: object) -> Session | None:
     """Read what `encode_session` has written; None where another version has written it."""
     try:
-        return SESSION.validate_python(value, strict=False) if isinstance(value, Mapping) else None
+        return (
+            SESSION_ADAPTER.validate_python(value, strict=False)
+            if isinstance(value, Mapping)
+            else None
+        )
     except ValidationError:
         # RingCentral is asked for the session then.
         return None

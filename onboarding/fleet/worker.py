@@ -234,13 +234,13 @@ async def _tick(worker: Worker, args: Mapping[str, Any]) -> JobReport:
     return JobReport(tuple(ends), sentences=tuple(said))
 
 
-async def _prune(worker: Worker, _args: Mapping[str, Any]) -> JobReport:
+async def _run_prune_job(worker: Worker, _args: Mapping[str, Any]) -> JobReport:
     await prune(worker.services)
     await worker.services.ledger.run(jobs.remove_ended_jobs)
     return JobReport()
 
 
-async def _plan(worker: Worker, args: Mapping[str, Any]) -> JobReport:
+async def _run_plan_job(worker: Worker, args: Mapping[str, Any]) -> JobReport:
     sends = WorkerRole.SEND in worker.options.roles
     async with worker.for_webinar(args) as found:
         if found is None:
@@ -250,7 +250,7 @@ async def _plan(worker: Worker, args: Mapping[str, Any]) -> JobReport:
         return JobReport((await plan_webinar(services, target, listed, sends=sends),))
 
 
-async def _send(worker: Worker, args: Mapping[str, Any]) -> JobReport:
+async def _run_send_job(worker: Worker, args: Mapping[str, Any]) -> JobReport:
     async with worker.for_webinar(args) as found:
         if found is None:
             return JobReport()
@@ -265,9 +265,9 @@ async def _read_replies(worker: Worker, _args: Mapping[str, Any]) -> JobReport:
 
 _JOBS: Mapping[JobName, Callable[[Worker, Mapping[str, Any]], Awaitable[JobReport]]] = {
     JobName.TICK: _tick,
-    JobName.PRUNE: _prune,
-    JobName.PLAN: _plan,
-    JobName.SEND: _send,
+    JobName.PRUNE: _run_prune_job,
+    JobName.PLAN: _run_plan_job,
+    JobName.SEND: _run_send_job,
     JobName.REPLIES: _read_replies,
 }
 

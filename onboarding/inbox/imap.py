@@ -245,7 +245,7 @@ class ImapFolder:
         kind, answer = self._box.client.uid(name, *arguments)
         if kind != "OK":
             raise imaplib.IMAP4.error(
-                f"{name} was answered with {kind} {read_words(answer)}".strip()
+                f"{name} was answered with {kind} {read_refusal_words(answer)}".strip()
             )
         return list(answer)
 
@@ -259,7 +259,7 @@ class ImapFolder:
         return imap_error(error, self._settings, self._secrets)
 
     def _clean(self, error: Exception) -> str:
-        said = read_words(error.command_result[1]) if _has_result(error) else str(error)
+        said = read_refusal_words(error.command_result[1]) if _has_result(error) else str(error)
         return clean(said, self._secrets)[:200].rstrip(".")
 
 
@@ -290,7 +290,7 @@ def _has_result(error: Exception) -> TypeGuard[UnexpectedCommandStatusError]:
     return isinstance(error, UnexpectedCommandStatusError)
 
 
-def read_words(answer: Sequence[Any]) -> str:
+def read_refusal_words(answer: Sequence[Any]) -> str:
     """Read what a server says as it refuses a command, without the code before its words."""
     found = b" ".join(part for part in answer if isinstance(part, bytes))
     return _RESPONSE_CODE.sub("", found.decode("utf-8", "replace")).strip()

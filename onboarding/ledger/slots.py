@@ -23,7 +23,7 @@ class NewSlot(NamedTuple):
     is_open: bool
 
 
-class _Row(NamedTuple):
+class _SlotRow(NamedTuple):
     """A slot as the ledger stores it."""
 
     number: int
@@ -89,11 +89,11 @@ def remove_slot(connection: sa.Connection, number: int, holder: Holder) -> None:
     connection.execute(slots.delete().where(own))
 
 
-def _list_living(connection: sa.Connection, name: str, now: datetime) -> list[_Row]:
+def _list_living(connection: sa.Connection, name: str, now: datetime) -> list[_SlotRow]:
     """List the slots whose holders live, in their order; those of the dead are removed."""
     query = sa.select(slots).where(slots.c.name == name).order_by(slots.c.id)
     rows = [
-        _Row(row.id, Holder(row.holder, row.machine, row.pid, row.started), row.until)
+        _SlotRow(row.id, Holder(row.holder, row.machine, row.pid, row.started), row.until)
         for row in connection.execute(query)
     ]
     # The term counts on the same machine, too: a process may have closed a connection at a time

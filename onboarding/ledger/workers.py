@@ -39,7 +39,7 @@ def register_worker(
     now: datetime,
 ) -> None:
     """Register a worker that holds its lease, and forget those that are gone."""
-    gone = [record.holder for record in _load(connection)]
+    gone = [record.holder for record in _load_records(connection)]
     living = leases.list_living(connection, now)
     connection.execute(workers.delete().where(workers.c.holder.in_({*gone} - living)))
     connection.execute(
@@ -70,9 +70,9 @@ def remove(connection: sa.Connection, holder: str) -> None:
 def list_workers(connection: sa.Connection, now: datetime) -> Sequence[WorkerRecord]:
     """List the workers that live, in the order in which they were started."""
     living = leases.list_living(connection, now)
-    return [record for record in _load(connection) if record.holder in living]
+    return [record for record in _load_records(connection) if record.holder in living]
 
 
-def _load(connection: sa.Connection) -> list[WorkerRecord]:
+def _load_records(connection: sa.Connection) -> list[WorkerRecord]:
     rows = connection.execute(sa.select(workers).order_by(workers.c.started_at)).mappings()
     return [WorkerRecord(**row) for row in rows]

@@ -76,7 +76,7 @@ class CopyMaker:
                 return copy
         blank = replace(parts, name="", subject="", text="", pieces=(), calendar="")
         return MessageCopy(
-            sha256=_digest(body),
+            sha256=_digest_body(body),
             sender=sender,
             recipient=parts.recipient,
             headers=_write_fields(frame, blank),
@@ -99,7 +99,7 @@ class CopyMaker:
         if masked is None:
             return None
         return MessageCopy(
-            sha256=_digest(body),
+            sha256=_digest_body(body),
             sender=sender,
             recipient=parts.recipient,
             headers=headers,
@@ -193,7 +193,7 @@ def _header_fields(body: bytes) -> str:
     return body[: body.index(b"\r\n\r\n") + 2].decode("ascii", "replace")
 
 
-def _digest(body: bytes) -> str:
+def _digest_body(body: bytes) -> str:
     """Make the digest by which a message can be recognized."""
     # Here and not in the ledger's thread, which would wait for the interpreter after each one.
     return hashlib.sha256(body).hexdigest()

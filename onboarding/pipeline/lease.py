@@ -35,7 +35,7 @@ class AlreadyRunning(TryLater):
         self.too_long = since is not None and now - since > TOO_LONG
 
 
-WAIT = "It does what you wanted. Look with `onboarding status`, or run again later."
+WAIT_HINT = "It does what you wanted. Look with `onboarding status`, or run again later."
 
 NOTHING_WAS_DONE = "Nothing was done. Type the command again when that run has ended."
 """For what only a person asks for: no run does it instead."""
@@ -65,7 +65,7 @@ class HeldLease:
 
 @asynccontextmanager
 async def webinar_lease(
-    services: Services, target: Target, *, hint: str = WAIT
+    services: Services, target: Target, *, hint: str = WAIT_HINT
 ) -> AsyncIterator[HeldLease]:
     """Hold a webinar's lease; a dead run's is taken at once.
 
@@ -102,7 +102,9 @@ async def alert_lease(services: Services, channel: str) -> AsyncIterator[HeldLea
     Raises AlreadyRunning if another process does.
     """
     holder = leases.new_holder()
-    async with _hold(services, f"alerts {channel}", holder, (f"alerts {channel}", WAIT)) as lease:
+    async with _hold(
+        services, f"alerts {channel}", holder, (f"alerts {channel}", WAIT_HINT)
+    ) as lease:
         yield lease
 
 

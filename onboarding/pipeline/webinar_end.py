@@ -116,11 +116,11 @@ async def end_webinar(
     except Interrupted as error:
         # Nothing is recorded: a webinar that was not begun has nothing open, and one that was
         # begun has no exit code yet.
-        return await describe_failure(services, target, error)
+        return await make_failed_end(services, target, error)
     except OnboardingError as error:
         name_sections(error, target.company)
         key = find_look_key(services.config.ringcentral.server, target)
-        end = await describe_failure(services, target, error)
+        end = await make_failed_end(services, target, error)
         # With what needs a person: a message that is in doubt since is news.
         sentence, now = f"{error} {end.attention}", services.clock.now()
         is_new = await services.ledger.run(
@@ -129,9 +129,7 @@ async def end_webinar(
         return end if is_new else replace(end, is_known=True)
 
 
-async def describe_failure(
-    services: Services, target: Target, error: OnboardingError
-) -> WebinarEnd:
+async def make_failed_end(services: Services, target: Target, error: OnboardingError) -> WebinarEnd:
     """Make the end of a run that could not go on, with what needs a person besides."""
     # Exit code 75 does not say that a message is in doubt by now.
     seen = await find_seen_session(services, target) if isinstance(error, TryLater) else None
