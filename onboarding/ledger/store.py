@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
@@ -28,9 +27,6 @@ Item = TypeVar("Item")
 
 GROUP = 500
 """The most statements that share a commit, so that none waits long for the others."""
-
-GATHERING = 0.0005
-"""Seconds in which a group grows before it is committed, where the one before had several jobs."""
 
 Batch = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
 """A statement that takes many items at once and returns a result for each, in their order."""
@@ -70,7 +66,6 @@ class Ledger:
         # Only the writer thread uses it, so it needs no lock. None is never a key in it: a job that
         # depends on nothing is found to depend on nothing that failed.
         self._failed: dict[asyncio.Future[Any] | None, _Failed] = {}
-        self._gathers = False
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -139,16 +134,11 @@ class Ledger:
 
     def _next_group(self) -> list[_Job]:
         """Wait for a job, then take all that have come meanwhile. Empty: the ledger is closing."""
-        group: list[_Job] = []
+        group = []
         job = self._jobs.get()
-        # Tasks that send take turns: where several have submitted something, others are about to.
-        # Without this pause a third of their groups has one or two jobs, and each costs a flush.
-        if self._gathers:
-            time.sleep(GATHERING)
         while job is not None:
             group.append(job)
             if len(group) == GROUP or self._jobs.empty():
-                self._gathers = len(group) > 1
                 return group
             job = self._jobs.get()
         if group:
