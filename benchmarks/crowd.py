@@ -8,6 +8,7 @@ made up here.
 import asyncio
 import gc
 import resource
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from pathlib import Path
 from join_links import make_link
 from pydantic import SecretStr
 
-from onboarding.__main__ import NEW_OBJECTS
+from onboarding.__main__ import NEW_OBJECTS, THREAD_TURN
 from onboarding.cli.terminal import NoProgress, loop_factory
 from onboarding.config import Config, load
 from onboarding.ledger import deliveries, registrations, sessions
@@ -201,5 +202,6 @@ def run(
     Copies of messages are kept for so many `days`; 0 keeps none.
     """
     gc.set_threshold(NEW_OBJECTS)
+    sys.setswitchinterval(THREAD_TURN)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(mailed(configured(folder, port, connections, days), people, seats))
