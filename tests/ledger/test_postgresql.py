@@ -17,6 +17,7 @@ from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.settings import LedgerSettings, find_place
 from onboarding.ledger.store import Ledger
+from tests.ledger.making import migrate_to
 from tests.ledger.writing import note, noted
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +70,35 @@ def test_migrated_database_is_as_the_schema_says(server):
         engine.dispose()
 
     assert shapes[0] == shapes[1]
+
+
+def test_ledger_of_an_older_version_keeps_its_rows(server):
+    engine = _open_engine(server.make_empty(), 1.0)
+    with engine.begin() as connection:
+        migrate_to(connection, "0005")
+        for account, number in (("default", "1"), ("acme", "2")):
+            connection.exec_driver_sql(
+                "INSERT INTO sessions (server, account, webinar_id, session_id, start, duration)"
+                " VALUES ('s', %s, %s, %s, '2026-12-01', 1)",
+                (account, number, number),
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO deliveries (session, key, kind, number, state, queued_at, due_at,"
+            " expires_at, at, message_id, start, duration)"
+            " SELECT id, 'theirs', 'invitation', 1, 'bounced', start, start, start, start, '<1>',"
+            " start, 1 FROM sessions WHERE account = 'acme'"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO suppressed_addresses VALUES"
+            " ('theirs', '5.1.1', '2026-12-01'), ('by hand', '', '2026-12-01')"
+        )
+        migrations.upgrade(connection)
+        rows = connection.exec_driver_sql("SELECT account, key FROM suppressed_addresses").all()
+        deliveries = connection.exec_driver_sql("SELECT key, state FROM deliveries").all()
+    engine.dispose()
+
+    assert sorted(map(tuple, rows)) == [("acme", "theirs"), ("default", "by hand")]
+    assert list(map(tuple, deliveries)) == [("theirs", "bounced")]
 
 
 async def test_database_without_tables_waits_for_a_person(server):
