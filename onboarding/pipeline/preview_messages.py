@@ -37,7 +37,7 @@ from onboarding.model.sessions import (
     link_digest,
 )
 from onboarding.pipeline.mailer import load_files, load_templates, scheduled_templates
-from onboarding.pipeline.refresh import WEBINAR
+from onboarding.pipeline.session_lookup import WEBINAR
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.template_files import template_folders
 from onboarding.plan.identity import Directory

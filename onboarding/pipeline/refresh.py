@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import TypeAdapter
-
 from onboarding import roster as rosters
 from onboarding.config.settings import suggest
 from onboarding.errors import ConfigurationError
@@ -31,17 +29,21 @@ from onboarding.ledger.sessions import StoredSession
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, Role, Roster
 from onboarding.model.registrations import ManagedRegistration
-from onboarding.model.sessions import InviteeList, Session, Webinar, has_ended
+from onboarding.model.sessions import InviteeList, Session, Webinar
 from onboarding.pipeline.attendance import look_who_joined
 from onboarding.pipeline.hold_back import load_gate
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.session_lookup import (
+    complete_listed,
+    fetch_webinar,
+    find_or_fetch_webinar,
+    select_session,
+)
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, Snapshot, make_plan
 from onboarding.plan.identity import identify, needs_directory
 from onboarding.plan.selection import find_unknown
 from onboarding.ringcentral.errors import NotThere
-
-WEBINAR = TypeAdapter(Webinar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ async def refresh(
     """
     # From the ledger if possible: a run with nothing to do then makes two Heavy calls instead of
     # three, and RingCentral allows ten a minute for all webinars of a user.
-    webinar, remembered = await _find_webinar(services, target)
+    webinar, remembered = await find_or_fetch_webinar(services, target)
     return await _build_state(
         services, target, roster, webinar, remembered=remembered, listed=listed
     )
@@ -112,10 +114,10 @@ async def refresh_to_send(
     Writes nothing about the session: a run may be planning it. `listed` is the session as the run
     that queued them saw it; None: it is asked for. Raises what `refresh` raises.
     """
-    webinar, remembered = await _find_webinar(services, target)
+    webinar, remembered = await find_or_fetch_webinar(services, target)
     try:
         session = (
-            _complete(listed, webinar)
+            complete_listed(listed, webinar)
             if listed
             else await services.ringcentral.session(webinar, seen.key.session_id)
         )
@@ -192,7 +194,7 @@ async def plan_fresh(
     state = await look_who_joined(services, state)
     # What is held back needs fresh facts, too: it may be held back because of old ones.
     if _may_be_outdated(state) and make_plan(state.snapshot, options):
-        webinar = await _fetch_webinar(services, target) if state.remembered else state.webinar
+        webinar = await fetch_webinar(services, target) if state.remembered else state.webinar
         # Only if they differ is all of it fetched again: that costs two more of ten calls a minute.
         if webinar != state.webinar or _lacks_host_link(state):
             roster = state.snapshot.roster
@@ -262,67 +264,6 @@ def _unknown_person(email: str, plan: Plan) -> ConfigurationError:
     )
 
 
-async def _find_webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
-    """Find the webinar in the ledger, else at RingCentral. Returns also if it is remembered."""
-    account = services.config.account
-    facts = await services.ledger.run(cache.find_webinar_facts, account, target.webinar_id)
-    if facts is not None:
-        return WEBINAR.validate_python(facts), True
-    return await _fetch_webinar(services, target), False
-
-
-async def _fetch_webinar(services: Services, target: Target) -> Webinar:
-    """Ask RingCentral for the webinar, and remember its facts."""
-    webinar = await services.ringcentral.webinar(target.webinar_id)
-    if webinar.not_understood:
-        return webinar  # not remembered: the next run may understand more, or find it corrected
-    facts = WEBINAR.dump_python(webinar, mode="json")
-    account = services.config.account
-    await services.ledger.run(
-        cache.store_webinar_facts, account, target.webinar_id, facts, services.clock.now()
-    )
-    return webinar
-
-
-async def fetch_session(services: Services, target: Target) -> Session:
-    """Ask RingCentral for a webinar's session alone. Raises NotThere where it is gone."""
-    webinar, _ = await _find_webinar(services, target)
-    return await _select_session(services, target, webinar)
-
-
-async def _select_session(services: Services, target: Target, webinar: Webinar) -> Session:
-    """Find the session: the configured one, else the last run's until it is over.
-
-    Else it is what RingCentral's client chooses.
-    """
-    if target.session_id:
-        return await services.ringcentral.session(webinar, target.session_id)
-    account = services.config.account
-    last = await services.ledger.run(sessions.find, account, webinar.id, None)
-    # One call for the known session instead of a list of all. The grace keeps a run on a session
-    # that runs late, when the next one is already planned.
-    grace = target.schedule.end_grace
-    if last and not has_ended(last.status, last.end, services.clock.now(), grace=grace):
-        try:
-            return await services.ringcentral.session(webinar, last.key.session_id)
-        except NotThere:
-            services.progress.say(
-                "The webinar has another session than at the last run: looking for it."
-            )
-    return await services.ringcentral.session(webinar)
-
-
-def _complete(listed: Session, webinar: Webinar) -> Session:
-    """Add to a session from a list what only its webinar says."""
-    return replace(
-        listed,
-        title=listed.title or webinar.title,
-        host=listed.host or webinar.host,
-        panelist_authentication=webinar.panelist_authentication,
-        not_understood=(*webinar.not_understood, *listed.not_understood),
-    )
-
-
 async def _build_state(
     services: Services,
     target: Target,
@@ -333,9 +274,9 @@ async def _build_state(
     listed: Session | None = None,
 ) -> RunState:
     if listed:
-        session = _complete(listed, webinar)
+        session = complete_listed(listed, webinar)
     else:
-        session = await _select_session(services, target, webinar)
+        session = await select_session(services, target, webinar)
     # Always the whole list and never from the ledger: only RingCentral knows who is registered, and
     # the join links are nowhere else.
     invitees = await services.ringcentral.invitees(session.key)

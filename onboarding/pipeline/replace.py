@@ -211,7 +211,8 @@ async def _refuse_people(
     """Refuse what no run could do right. Raises NotReplaced."""
     snapshot, old = state.snapshot, change.old
     found = await services.ledger.run(deliveries.list_deliveries, state.session_row)
-    mine = [record.delivery for record in found if address_key(record.delivery.email) == old.key]
+    own = [record.delivery for record in found if address_key(record.delivery.email) == old.key]
+    states = {delivery.state for delivery in own}
     hosts = [record for record in snapshot.registrations if record.role is Role.HOST]
     is_host = old.role is Role.HOST or any(matches(host, old) for host in hosts)
     obstacles = {
@@ -220,11 +221,11 @@ async def _refuse_people(
         # The Host's record can't be deleted (docs/ringcentral.md, "Invitees"), and their role on
         # the roster may be wrong: so RingCentral's list is asked, too.
         f"{old.email} is the host, and a webinar keeps its host": is_host,
-        f"A message to {old.email} is being sent just now, so try again in a minute": any(
-            delivery.state is State.SENDING for delivery in mine
+        f"A message to {old.email} is being sent just now, so try again in a minute": (
+            State.SENDING in states
         ),
-        f"A message to {old.email} is in doubt: `onboarding resolve {target.name}` first": any(
-            delivery.state is State.IN_DOUBT for delivery in mine
+        f"A message to {old.email} is in doubt: `onboarding resolve {target.name}` first": (
+            State.IN_DOUBT in states
         ),
     }
     for message, is_there in obstacles.items():

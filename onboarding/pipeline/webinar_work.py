@@ -25,11 +25,11 @@ from onboarding.pipeline.inputs import (
     parse_settled_roster,
 )
 from onboarding.pipeline.pause import find_pause
-from onboarding.pipeline.refresh import fetch_session
 from onboarding.pipeline.run_values import Prior
 from onboarding.pipeline.schedule import Upcoming, load_upcoming
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.session_lists import find_listed, read_session_list
+from onboarding.pipeline.session_lookup import fetch_session
 from onboarding.pipeline.status import find_seen_session
 from onboarding.pipeline.target import Target, find_look_key
 from onboarding.pipeline.template_files import Stamp, stamp_templates, template_folders

@@ -161,13 +161,7 @@ def plan_entries(reader: Reader, timetable: Timetable) -> ReaderEntries:
 
     Of several that are due, because no run came in between, the latest goes; the others are missed.
     """
-    by_fate: dict[_Fate, list[DueEntry]] = {fate: [] for fate in _Fate}
-    for due in _list_open(reader, timetable):
-        fate = _find_fate(due, reader, timetable)
-        if fate is _Fate.DUE and (waits_until := _find_quiet_end(due, reader, timetable)):
-            by_fate[_Fate.UPCOMING].append(replace(due, due_at=waits_until))
-        else:
-            by_fate[fate].append(due)
+    by_fate = _sort_by_fate(reader, timetable)
     candidates = by_fate[_Fate.DUE]
     latest = max((due.due_at for due in candidates), default=timetable.now)
     missed = [
@@ -181,6 +175,17 @@ def plan_entries(reader: Reader, timetable: Timetable) -> ReaderEntries:
         upcoming=tuple(sorted(by_fate[_Fate.UPCOMING], key=_when)),
         unsure=tuple(sorted(by_fate[_Fate.UNSURE], key=_when)),
     )
+
+
+def _sort_by_fate(reader: Reader, timetable: Timetable) -> Mapping[_Fate, list[DueEntry]]:
+    by_fate: dict[_Fate, list[DueEntry]] = {fate: [] for fate in _Fate}
+    for due in _list_open(reader, timetable):
+        fate = _find_fate(due, reader, timetable)
+        if fate is _Fate.DUE and (waits_until := _find_quiet_end(due, reader, timetable)):
+            by_fate[_Fate.UPCOMING].append(replace(due, due_at=waits_until))
+        else:
+            by_fate[fate].append(due)
+    return by_fate
 
 
 def _when(due: DueEntry) -> datetime:
