@@ -25,7 +25,7 @@ EVERY_MINUTE, EVERY_FIVE_MINUTES, EVERY_NIGHT = "* * * * *", "*/5 * * * *", "17 
 HEARTBEAT, DEAD_AFTER = 10.0, 60.0
 """Seconds between a worker's signs of life, and after which its jobs are others'. As of leases."""
 
-WAIT = 10.0
+DATABASE_WAIT = 10.0
 """Seconds to wait for the database."""
 
 Execute = Callable[[JobName, Mapping[str, Any]], Awaitable[None]]
@@ -157,10 +157,10 @@ def _make_connector(place: ServerPlace) -> procrastinate.PsycopgConnector:
             # As an argument: in the address it could get into an error's text.
             "password": password,
             "application_name": "webinar-onboarding jobs",
-            "connect_timeout": int(WAIT),
+            "connect_timeout": int(DATABASE_WAIT),
             "options": "-c TimeZone=UTC",
         },
         min_size=1,
         max_size=4,
-        timeout=WAIT,
+        timeout=DATABASE_WAIT,
     )

@@ -4,14 +4,15 @@ A chunk that fails does not make a run plan the webinar again: the messages stay
 adds a job for them. What is wrong is said once, then once a day, until it is over.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
 from onboarding.config.companies import name_sections
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.ledger import looks
+from onboarding.pipeline.alerts import find_alerts, send_alerts
 from onboarding.pipeline.run_values import Result
-from onboarding.pipeline.services import Services
+from onboarding.pipeline.services import Services, open_act_services
 from onboarding.pipeline.target import Target, find_look_key
 from onboarding.pipeline.webinar_end import WebinarEnd, make_failed_end, read_idle_result
 
@@ -36,6 +37,17 @@ async def end_sending(
         return replace(end, result=before.result, is_known=not is_new)
     await services.ledger.run(looks.record_recovery, key)
     return replace(before, exit_code=result.exit_code, result=result) if result else before
+
+
+async def tell_producer(services: Services, ends: Sequence[WebinarEnd]) -> tuple[str, ...]:
+    """Tell the producer what needs a person, where `[alerts]` says how. Returns what to print."""
+    settings = services.config.alerts
+    if not (settings.to or settings.webhook):
+        return ()
+    found = await find_alerts(services, ends)
+    # With a connection of its own, which is closed: one that waits would keep a slot for weeks.
+    async with open_act_services(services, services.progress, services.stop) as own:
+        return tuple(await send_alerts(own, found))
 
 
 async def conclude(

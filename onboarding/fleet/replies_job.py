@@ -6,7 +6,7 @@ from onboarding.model.alerts import Alert, AlertKind
 from onboarding.pipeline.alerts import send_alerts
 from onboarding.pipeline.inbox import note_fault
 from onboarding.pipeline.inbox_alerts import read_news
-from onboarding.pipeline.services import Services
+from onboarding.pipeline.services import Services, open_act_services
 
 
 async def read_mailbox(services: Services) -> JobReport:
@@ -21,6 +21,8 @@ async def read_mailbox(services: Services) -> JobReport:
     is_news = await note_fault(services, error.message if error else "")
     if error is None:
         return JobReport(reading=reading)
-    said = await send_alerts(services, [Alert("mailbox", AlertKind.MAILBOX)])
+    # With a connection of its own, which is closed: one that waits would keep a slot for weeks.
+    async with open_act_services(services, services.progress, services.stop) as own:
+        said = await send_alerts(own, [Alert("mailbox", AlertKind.MAILBOX)])
     sentences = (*([f"replies: {error}"] if is_news else []), *said)
     return JobReport(sentences=sentences, reading=reading)

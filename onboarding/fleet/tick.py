@@ -6,6 +6,7 @@ calls. All webinars are looked at every five minutes, and in between those for w
 the schedule is due, or whose last run has not come to its end.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
@@ -50,13 +51,25 @@ async def run_tick(services: Services, moment: datetime) -> list[WebinarEnd]:
         await leave_paused(services, webinar, webinar.pause) for webinar in known if webinar.pause
     ]
     await services.ledger.run(_add_unclaimed_chunks, _name_sessions(known), now)
-    webinars = [webinar for webinar in known if webinar.is_open(now)]
-    if not await services.ledger.run(_begin_full_tick, now):
-        held = await services.ledger.run(leases.list_held, now)
-        webinars = [webinar for webinar in webinars if _is_urgent(services, webinar, moment, held)]
-    for own in split_by_account(webinars):
-        ends += await _look_at_account(services, own, now)
+    webinars = await _choose_webinars(services, known, moment, now)
+    # Side by side: each account has limits of its own, and waits for no other one's server.
+    looks_at = [_look_at_account(services, own, now) for own in split_by_account(webinars)]
+    for found in await asyncio.gather(*looks_at, return_exceptions=True):
+        if isinstance(found, BaseException):
+            raise found
+        ends += found
     return ends
+
+
+async def _choose_webinars(
+    services: Services, known: Sequence[Known], moment: datetime, now: datetime
+) -> list[Known]:
+    """Choose the webinars to look at: all that are open, or those that can't wait for that."""
+    webinars = [webinar for webinar in known if webinar.is_open(now)]
+    if await services.ledger.run(_begin_full_tick, now):
+        return webinars
+    held = await services.ledger.run(leases.list_held, now)
+    return [webinar for webinar in webinars if _is_urgent(services, webinar, moment, held)]
 
 
 def _take_back(connection: sa.Connection, now: datetime) -> None:

@@ -1,6 +1,5 @@
 """What jobs are called and which queue they wait in, what they are given, what they report."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -84,12 +83,10 @@ def encode_session(session: Session | None) -> Any:
 
 def decode_session(value: object) -> Session | None:
     """Read what `encode_session` has written; None where another version has written it."""
+    if value is None:
+        return None
     try:
-        return (
-            SESSION_ADAPTER.validate_python(value, strict=False)
-            if isinstance(value, Mapping)
-            else None
-        )
+        return SESSION_ADAPTER.validate_python(value)
     except ValidationError:
         # RingCentral is asked for the session then.
         return None

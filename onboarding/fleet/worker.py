@@ -7,7 +7,7 @@ being sent is finished within the grace, and the rest goes back to the queue.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from onboarding.errors import (
 )
 from onboarding.fleet.config_digest import digest_sections, find_differences
 from onboarding.fleet.engine import Engine, read_schema
+from onboarding.fleet.outcome import tell_producer
 from onboarding.fleet.plan_job import plan_webinar
 from onboarding.fleet.replies_job import read_mailbox
 from onboarding.fleet.send_job import send_next_chunk
@@ -42,12 +43,12 @@ from onboarding.ledger.leases import Holder
 from onboarding.ledger.places import ServerPlace
 from onboarding.ledger.settings import find_place
 from onboarding.model.ports import Progress
-from onboarding.pipeline.alerts import find_alerts, send_alerts
 from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.lease import worker_lease
 from onboarding.pipeline.prune import prune
 from onboarding.pipeline.services import Services, open_act_services, open_services
 from onboarding.pipeline.target import Target, find_target
+from onboarding.pipeline.webinar_end import WebinarEnd
 
 PLANS_AT_ONCE = 2
 """Webinars that a worker plans at once: while one waits for RingCentral, another may send."""
@@ -226,12 +227,12 @@ async def _tick(worker: Worker, args: Mapping[str, Any]) -> JobReport:
     moment = datetime.fromtimestamp(args["timestamp"], UTC)
     if worker.engine:
         await worker.engine.take_back()
-    ends = await run_tick(worker.services, moment)
-    settings = worker.services.config.alerts
-    said: list[str] = []
-    if settings.to or settings.webhook:
-        said = await send_alerts(worker.services, await find_alerts(worker.services, ends))
-    return JobReport(tuple(ends), sentences=tuple(said))
+    return await _report_ends(worker, await run_tick(worker.services, moment))
+
+
+async def _report_ends(worker: Worker, ends: Sequence[WebinarEnd]) -> JobReport:
+    said = await tell_producer(worker.services, ends)
+    return JobReport(tuple(ends), sentences=said)
 
 
 async def _run_prune_job(worker: Worker, _args: Mapping[str, Any]) -> JobReport:
@@ -247,7 +248,8 @@ async def _run_plan_job(worker: Worker, args: Mapping[str, Any]) -> JobReport:
             return JobReport()
         services, target = found
         listed = decode_session(args.get("listed"))
-        return JobReport((await plan_webinar(services, target, listed, sends=sends),))
+        end = await plan_webinar(services, target, listed, sends=sends)
+    return await _report_ends(worker, [end])
 
 
 async def _run_send_job(worker: Worker, args: Mapping[str, Any]) -> JobReport:
@@ -256,7 +258,8 @@ async def _run_send_job(worker: Worker, args: Mapping[str, Any]) -> JobReport:
             return JobReport()
         services, target = found
         listed = decode_session(args.get("listed"))
-        return JobReport((await send_next_chunk(services, target, args["session"], listed),))
+        end = await send_next_chunk(services, target, args["session"], listed)
+    return await _report_ends(worker, [end])
 
 
 async def _read_replies(worker: Worker, _args: Mapping[str, Any]) -> JobReport:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from onboarding.fleet.values import JobName, JobReport, WorkerRole
 from onboarding.fleet.worker import Worker, WorkerOptions, open_worker
 from onboarding.pipeline.webinar_end import WebinarEnd
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.postgresql import RunningServer
 from tests.stage import ROOMY, Stage, panelist, stage
 
@@ -26,11 +27,16 @@ class WaitingJob(NamedTuple):
 
 @asynccontextmanager
 async def fleet_stage(
-    folder: Path, server: RunningServer, *, people: int = 3, more: int = 0
+    folder: Path,
+    server: RunningServer,
+    *,
+    people: int = 3,
+    more: int = 0,
+    mail_rules: MailRules | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage whose ledger is on a server, with the tables of jobs."""
     roster = [panelist(number) for number in range(1, people + 1)]
-    async with stage(folder, roster, more=more, limits=ROOMY) as scene:
+    async with stage(folder, roster, more=more, limits=ROOMY, mail_rules=mail_rules) as scene:
         scene.variables["ONBOARDING_LEDGER__DATABASE"] = str(server.make_ledger())
         yield scene
 

@@ -1,16 +1,23 @@
 """The jobs of the fleet, each as a function, on a real PostgreSQL."""
 
 import asyncio
+import json
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
-from onboarding.fleet.values import WorkerRole, send_job
+from onboarding.fleet.values import WorkerRole, decode_session, encode_session, send_job
 from onboarding.ledger import jobs
+from onboarding.model.people import LinkedUser
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
 from tests.fleet.hands import fleet_stage, take_jobs, tick, work_off, worker_on
+from tests.pipeline.test_alerts import serve_webhook, use_webhook
+from tests.samples import SPRING_LAUNCH
 from tests.stage import NAME, SESSION, WEBINAR
 
 pytestmark = pytest.mark.anyio
@@ -203,3 +210,33 @@ async def test_a_day_whose_messages_are_used_up_costs_no_call(tmp_path, postgres
             (send,) = await work_off(worker)
         assert "are used up" in str(send.ends[0].error)
         assert (len(scene.told()), scene.heavy_calls()) == (2, calls)
+
+
+def test_a_session_is_handed_on_whole_but_for_the_links_in_it():
+    host, link = LinkedUser("800100200", "800100201"), SecretStr("https://v.example/secret")
+    session = replace(SPRING_LAUNCH, host=host, host_join_uri=link)
+    encoded = encode_session(session)
+    assert "secret" not in json.dumps(encoded)
+    assert decode_session(json.loads(json.dumps(encoded))) == replace(session, host_join_uri=None)
+
+
+@pytest.mark.parametrize("other", [None, {}, {"key": 1}, [], "text"])
+def test_what_another_version_has_written_is_asked_for(other):
+    assert decode_session(other) is None
+
+
+async def test_the_producer_hears_at_once_and_once_what_needs_a_person(tmp_path, postgresql_server):
+    refusing = MailRules(refuse={"guest1@example.com": "550 5.1.1 No such user"})
+    async with (
+        fleet_stage(tmp_path, postgresql_server, mail_rules=refusing) as scene,
+        serve_webhook() as hook,
+    ):
+        use_webhook(scene, hook)
+        async with worker_on(scene) as worker:
+            await tick(worker)
+            await work_off(worker)
+            assert ["rejected" in body for body in hook.bodies] == [True]
+            scene.clock.pass_time(minutes=5)
+            await tick(worker)
+            await work_off(worker)
+        assert len(hook.bodies) == 1
