@@ -15,6 +15,10 @@ from onboarding.smtp.protocol import WireProtocol
 from onboarding.smtp.settings import SmtpSettings
 
 
+class NoSlotLeft(ConnectionRefusal):
+    """Other runs have all other connections just now: this run goes on with those that it has."""
+
+
 class CountedConnector(Connector):
     """The way to the mail server for a whole run, with a slot for each line."""
 
@@ -30,8 +34,8 @@ class CountedConnector(Connector):
     async def open(self, instead_of: WireProtocol | None = None) -> WireProtocol:
         """Open a line, with the slot of a closed one that it replaces, or with a new slot.
 
-        Raises what `Connector.open` raises; `ConnectionRefusal` too where this run has other lines
-        and other runs have the rest, and `TryLater` where it has waited for long and got none.
+        Raises what `Connector.open` raises; `NoSlotLeft` where this run has other lines and other
+        runs have the rest, and `TryLater` where it has waited for long and got none.
         """
         failed_before = self.count_failures()
         replaced = self._slot_of.pop(instead_of, None) if instead_of else None
@@ -65,7 +69,7 @@ class CountedConnector(Connector):
         finally:
             self._asked -= slot is None
         if slot is None:
-            raise ConnectionRefusal(
+            raise NoSlotLeft(
                 f"Other runs use the other connections to {self.settings.host_and_port}."
             )
         return slot

@@ -9,6 +9,7 @@ rate: the pipeline does.
 """
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,10 +20,15 @@ import anyio
 
 from onboarding.model.ports import SLOT_HEARTBEAT, ConnectionSlots
 from onboarding.smtp.connect import Connector
-from onboarding.smtp.counted import CountedConnector
+from onboarding.smtp.counted import CountedConnector, NoSlotLeft
 from onboarding.smtp.phases import ConnectionRefusal
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection
+
+ASK_AGAIN = 1.0
+"""Seconds between two tries to get a connection back that other runs have had."""
+
+BEATS = round(SLOT_HEARTBEAT / ASK_AGAIN)
 
 
 class Pool:
@@ -52,6 +58,9 @@ class Pool:
         self._free: list[Connection] = []
         self._seats = asyncio.Semaphore(settings.max_connections)
         self._loss: ConnectionRefusal | None = None
+        # Given up because other runs had the rest. Each is tried again when it is not lent.
+        self._without_slot: set[Connection] = set()
+        self._resting: list[Connection] = []
 
     def prepare(self) -> None:
         """Read what every connection needs; opens none. The first `connection` does so too.
@@ -92,11 +101,25 @@ class Pool:
 
     async def _keep_slots(self, slots: ConnectionSlots) -> None:
         """Show the other processes that this one lives, and leave them what it does not use."""
-        while True:
+        for beat in itertools.count(1):
             # Not `self._sleep`, with which time may pass at once.
-            await asyncio.sleep(SLOT_HEARTBEAT)
-            await self.close_idle()
-            await slots.renew()
+            await asyncio.sleep(ASK_AGAIN)
+            self.take_back()
+            if beat % BEATS == 0:
+                await self.close_idle()
+                await slots.renew()
+
+    def take_back(self) -> None:
+        """Serve with a connection again that was given up because other runs had the rest.
+
+        If they still do, it is given up again.
+        """
+        if self._resting:
+            connection = self._resting.pop()
+            self._serving.append(connection)
+            # Behind those whose lines are open.
+            self._free.insert(0, connection)
+            self._seats.release()
 
     async def close_idle(self) -> None:
         """Close lines that have carried nothing for a while: others may wait for their slots."""
@@ -133,6 +156,9 @@ class Pool:
             else:
                 # It was given up. Its seat stays taken, so that one connection fewer is lent.
                 await connection.close()
+                if connection in self._without_slot:
+                    self._without_slot.remove(connection)
+                    self._resting.append(connection)
 
     @property
     def last(self) -> bool:
@@ -144,6 +170,8 @@ class Pool:
         if self.last:
             raise refusal
         self._serving.remove(connection)
+        if isinstance(refusal, NoSlotLeft):
+            self._without_slot.add(connection)
         # Too many connections is a reason that a person can change, so it is the one to show.
         if self._loss is None or (refusal.crowded and not self._loss.crowded):
             self._loss = refusal
@@ -151,8 +179,8 @@ class Pool:
     @property
     def loss(self) -> str:
         """Say for people that connections were given up, and why; empty where none was."""
-        if self._loss is None:
-            return ""
         left, wanted = len(self._serving), self._settings.max_connections
+        if self._loss is None or left == wanted:
+            return ""
         advice = f" Lower [smtp] max_connections to {left}." if self._loss.crowded else ""
         return f"{self._loss.message} So {left} of {wanted} connections were used.{advice}"

@@ -83,6 +83,32 @@ async def test_run_that_has_a_line_does_not_wait_for_more():
         assert slots.asked == [True, False]
 
 
+async def test_connection_that_others_had_serves_again_once_they_have_left_it():
+    slots = Slots(most=1)
+    async with (
+        scripted() as server,
+        Pool(server.settings(max_connections=2), slots=slots) as pool,
+        pool.connection() as first,
+    ):
+        await first.open()
+        for _try in range(2):
+            async with pool.connection() as second:
+                with pytest.raises(ConnectionRefusal) as refused:
+                    await second.open()
+                pool.give_up(second, refused.value)
+                # It is lent, so nobody else is lent it meanwhile.
+                pool.take_back()
+            assert pool.last
+            pool.take_back()
+            assert not pool.last
+
+        slots.most = 2
+        async with pool.connection() as second:
+            await second.open()
+
+        assert len(slots.taken) == 2
+
+
 async def test_run_without_a_line_ends_where_it_waited_in_vain():
     slots = Slots(most=0)
     async with (
