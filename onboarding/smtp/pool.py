@@ -26,7 +26,7 @@ from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection
 
 ASK_AGAIN = 1.0
-"""Seconds between two tries to get a connection back that other runs have had."""
+"""Seconds between two tries to get connections back that other runs have had."""
 
 BEATS = round(SLOT_HEARTBEAT / ASK_AGAIN)
 
@@ -110,11 +110,11 @@ class Pool:
                 await slots.renew()
 
     def take_back(self) -> None:
-        """Serve with a connection again that was given up because other runs had the rest.
+        """Serve with the connections again that were given up because other runs had the rest.
 
-        If they still do, it is given up again.
+        One for which they still do is given up again.
         """
-        if self._resting:
+        while self._resting:
             connection = self._resting.pop()
             self._serving.append(connection)
             # Behind those whose lines are open.
