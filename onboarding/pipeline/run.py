@@ -310,6 +310,7 @@ async def _deliver_queue(begun: BegunRun, lease: HeldLease, retry_window: timede
 async def _hold_queued_messages(services: Services, state: RunState, plan: Plan) -> None:
     """Hold what an earlier run queued: RingCentral has mailed the person, or it is not approved."""
     mailed = [item.invitee.email for item in plan.items if item.held]
+    # With mail of their own only an entry is held back: what is queued is approved, and may go.
     unapproved = [
         item.invitee.email
         for item in plan.items

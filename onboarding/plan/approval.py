@@ -92,6 +92,8 @@ def _hold_entries(item: PlanItem, rule: ApprovalRule) -> PlanItem:
     if not held:
         return item
     words = [_describe_held_message(messages[due], rule.approved) for due in held]
+    # A reason and a skip that the person has already stay: they are about the message with facts,
+    # and without them `status` would say that only the entry is missing.
     return replace(
         item,
         entries=tuple(due for due in item.entries if due not in held),

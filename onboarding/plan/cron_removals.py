@@ -43,6 +43,7 @@ def find_cron_removals(
     held = [item for item in plan.items if _is_held(item)]
     going = [item for item in plan.items if _is_going(item, snapshot)]
     excess = find_excess(going, snapshot, Options(remove=True, remove_at_most=most))
+    # The last one that applies is said: what only a person can end comes after what ends by itself.
     obstacle = "" if is_steady else UNSTEADY
     if held:
         obstacle = NO_PAGE_SHOWS_IT
