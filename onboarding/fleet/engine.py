@@ -19,6 +19,7 @@ from onboarding.errors import TryLater
 from onboarding.fleet.values import JobName, JobQueue
 from onboarding.ledger.jobs import JobSchema
 from onboarding.ledger.places import ServerPlace
+from onboarding.model.foreign_text import printable
 
 EVERY_MINUTE, EVERY_FIVE_MINUTES, EVERY_NIGHT = "* * * * *", "*/5 * * * *", "17 3 * * *"
 
@@ -135,7 +136,7 @@ class Engine:
         self._app.periodic(cron=cron)(task)
 
     def _away(self, error: Exception | None) -> TryLater:
-        cause = f": {error.__cause__ or error}" if error else ""
+        cause = f": {printable(str(error.__cause__ or error))}" if error else ""
         return TryLater(
             f"The worker has lost the ledger {self._place}{cause}.",
             hint="Start it again; systemd does that by itself. What it was sending is in doubt.",

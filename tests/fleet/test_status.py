@@ -39,3 +39,14 @@ async def test_the_console_counts_workers_and_jobs(tmp_path, postgresql_server):
             async with worker.showing("plans launch"):
                 page = (await browser.get("/")).text
     assert "1 worker, 1 at work; 1 job waits." in page
+
+
+async def test_shows_people_a_table_of_the_workers(tmp_path, postgresql_server):
+    async with fleet_stage(tmp_path, postgresql_server) as scene, worker_on(scene) as worker:
+        async with worker.showing("plans launch"):
+            seen = await on(scene, "worker", "status")
+        assert "tick, plan, send, replies" in seen.out
+        assert "plans launch" in seen.out
+        assert "The oldest job has been waiting for 0 s." in seen.out
+    # Without any worker it is no error to ask.
+    assert (await on(scene, "worker", "status")).code == 0
