@@ -24,8 +24,8 @@ looks = sa.Table(
 )
 """What the last runs saw of each webinar, as config.toml names it (`model.looks.Look`).
 
-`session_id` is empty where config.toml names none. Every row can be deleted at any time, and then
-costs a call.
+`session_id` is empty where config.toml names none. A row without a webinar is an account's: what
+was said of its last outage. Every row can be deleted at any time, and then costs a call.
 """
 
 refused_lists = sa.Table(
