@@ -118,7 +118,7 @@ async def test_json_is_printed_as_documented(tmp_path):
     )
     async with stage(tmp_path, first, limits=ROOMY, mail_rules=rules) as scene:
         with (scene.folder / "config.toml").open("a", encoding="utf-8") as file:
-            file.write('\n[messages]\nreminder = "-1h"\n')
+            file.write('\nremove = true\n[messages]\nreminder = "-1h"\n')
         await on(scene, "run", NAME, "--yes")
         mail_by_ringcentral(scene)
         await on(scene, "run", NAME, "--yes")
