@@ -62,12 +62,6 @@ async def find_pause(services: Services, target: Target) -> Pause | None:
     return await services.ledger.run(pauses.load_pause, *_keys(services, target), now)
 
 
-async def find_time_zone(services: Services, target: Target) -> str:
-    """Find the session's time zone as last seen; empty where no plan or run has seen it."""
-    seen = await find_seen_session(services, target)
-    return seen.time_zone if seen else ""
-
-
 async def report_pause(services: Services, target: Target, pause: Pause) -> bool:
     """Tell whether `run --all` has to say now that it leaves the webinar alone, and record it."""
     now = services.clock.now()

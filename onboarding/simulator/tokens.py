@@ -9,7 +9,6 @@ import base64
 import binascii
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote_plus
@@ -38,15 +37,6 @@ class Credentials(BaseModel):
     client_id: str
     client_secret: SecretStr
     jwt: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What was asked at the token call: the client as of HTTP Basic, and the form."""
-
-    client_id: str
-    client_secret: str
-    form: Mapping[str, str]
 
 
 class IssuedTokens:
