@@ -76,6 +76,7 @@ async def send_chunk(
         state = await refresh_to_send(services, target, roster, seen, listed)
         plan = await plan_approved(services, target, state, Options())
         mailer = await load_mailer(services, target)
+    # A signal, too: nothing has left yet, so another sender may take the messages at once.
     except BaseException:
         await services.ledger.run(claims.release_claims, chunk.lease.holder.name)
         raise
