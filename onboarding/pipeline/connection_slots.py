@@ -79,7 +79,7 @@ class LedgerSlots:
             held = await self.ledger.run(slots.renew_slots, list(taken), self.holder, self.now())
         except OnboardingError as error:
             self.progress.say(str(error))
-            # Others may take our slots now. Whoever needs one asks again, and gets this error.
+            # Others may take our slots now. A connection that needs one asks again.
             held = frozenset()
         for number, slot in taken.items():
             slot.is_held = number in held

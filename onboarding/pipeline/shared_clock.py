@@ -44,7 +44,7 @@ class ClockChange(Enum):
     STOP = auto()
 
 
-def judge_offset(before: timedelta | None, measured: timedelta) -> ClockChange:
+def find_clock_change(before: timedelta | None, measured: timedelta) -> ClockChange:
     """Decide what follows from the difference to the database's clock.
 
     `before` is the one measured last; None when a run starts.
@@ -77,7 +77,7 @@ class CorrectedTime:
 
     def correct(self, measured: timedelta) -> None:
         """Use a new measurement. Says what a person should know; stops the run after a jump."""
-        change = judge_offset(self.offset, measured)
+        change = find_clock_change(self.offset, measured)
         step = measured - (self.offset or timedelta())
         # After a jump, too: what is still to be recorded gets the time that other machines have.
         self.offset = measured

@@ -25,10 +25,10 @@ from onboarding.smtp.phases import ConnectionRefusal
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection
 
-ASK_AGAIN = 1.0
+SLOT_RETRY = 1.0
 """Seconds between two tries to get connections back that other runs have had."""
 
-BEATS = round(SLOT_HEARTBEAT / ASK_AGAIN)
+BEATS = round(SLOT_HEARTBEAT / SLOT_RETRY)
 
 
 class Pool:
@@ -103,7 +103,7 @@ class Pool:
         """Show the other processes that this one lives, and leave them what it does not use."""
         for beat in itertools.count(1):
             # Not `self._sleep`, with which time may pass at once.
-            await asyncio.sleep(ASK_AGAIN)
+            await asyncio.sleep(SLOT_RETRY)
             self.take_back()
             if beat % BEATS == 0:
                 await self.close_idle()

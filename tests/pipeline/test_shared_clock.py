@@ -17,7 +17,7 @@ from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.shared_clock import (
     ClockChange,
     CorrectedTime,
-    judge_offset,
+    find_clock_change,
     keep_shared_clock,
 )
 from tests import postgresql
@@ -53,7 +53,7 @@ SECOND = timedelta(seconds=1)
 def test_what_a_measurement_means(before, measured, change):
     earlier = None if before is None else before * SECOND
 
-    assert judge_offset(earlier, measured * SECOND) is change
+    assert find_clock_change(earlier, measured * SECOND) is change
 
 
 @pytest.mark.parametrize(
