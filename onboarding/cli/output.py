@@ -92,19 +92,19 @@ def status_json(status: Status) -> dict[str, Any]:
         "called_off": _call_off_json(status.call_off),
         "answers": [
             {
-                "email": status.written_address(key),
+                "email": status.find_written_address(key),
                 "answer": given.answer,
                 "at": given.stamp.isoformat(),
             }
             for key, given in status.answers.items()
         ],
         "suppressed": [
-            {"email": status.written_address(key), "reason": reason}
+            {"email": status.find_written_address(key), "reason": reason}
             for key, reason in status.suppressed.items()
         ],
         "attendance": [
             {
-                "email": status.written_address(key),
+                "email": status.find_written_address(key),
                 "attendance": came.attendance,
                 "joined_at": came.joined_at.isoformat() if came.joined_at else None,
                 "wrong_door": came.wrong_door,

@@ -191,7 +191,7 @@ def describe_attendance(status: Status) -> str:
         since = f"since {format_in_zone(came.joined_at, zone)}" if came.joined_at else ""
         door = "by the attendees' door" if came.wrong_door else ""
         remarks = ", ".join(filter(None, (since, door)))
-        email = status.written_address(key)
+        email = status.find_written_address(key)
         groups[came.attendance].append(f"{email} ({remarks})" if remarks else email)
     parts = [f"{word}: {', '.join(people)}" for word, people in groups.items() if people]
     return f"In the room: {'; '.join(parts)}." if parts else ""

@@ -101,10 +101,10 @@ def count_panels(connection: sa.Connection, numbers: Collection[int]) -> dict[in
         found.setdefault(row.session, {})[row.place] = row.number
     for row in connection.execute(_count_without_message(numbers)):
         found.setdefault(row.session, {})["waiting"] = row.number
-    return {session: Panel(**_known_places(places)) for session, places in found.items()}
+    return {session: Panel(**_merge_places(places)) for session, places in found.items()}
 
 
-def _known_places(places: dict[str, int]) -> dict[str, int]:
+def _merge_places(places: dict[str, int]) -> dict[str, int]:
     # A person whose messages were all cancelled waits for one, as a person without any does.
     merged = {**places, "waiting": places.get("waiting", 0) + places.get("idle", 0)}
     return {place: number for place, number in merged.items() if place not in {"idle", "removed"}}

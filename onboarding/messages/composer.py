@@ -19,7 +19,7 @@ from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.headers import transport_address
 from onboarding.messages.join_links import leads_below
 from onboarding.messages.mime import MessageParts, MimeFrame, is_canonical, own_fields
-from onboarding.messages.quoted_printable import quoted_printable
+from onboarding.messages.quoted_printable import encode_pieces
 from onboarding.messages.request import MessageRequest, ProtectedValues, UnrenderableValue
 from onboarding.messages.seams import is_in_one_piece, seams
 from onboarding.messages.templates import TemplateSet
@@ -123,8 +123,8 @@ class Composer:
         html = self._fragments.html(parts.pieces)
         others = {
             **fields,
-            "text": quoted_printable((parts.text,)),
-            "calendar": quoted_printable((parts.calendar,)),
+            "text": encode_pieces((parts.text,)),
+            "calendar": encode_pieces((parts.calendar,)),
         }
         frame = self._templates.frame(request)
         return AssembledMessage(

@@ -37,7 +37,9 @@ def link_places(links: Iterable[str]) -> set[str]:
     for link in set(map(_above, links)):
         if found := _LINK.match(_lower(link)):
             folders.setdefault(found[1], []).append(_segments(found[2] or b"/")[:-1])
-    places = [b"/".join((host, *_shared_places(paths), b"")) for host, paths in folders.items()]
+    places = [
+        b"/".join((host, *_find_shared_places(paths), b"")) for host, paths in folders.items()
+    ]
     return {place.decode(errors="replace") for place in places}
 
 
@@ -55,7 +57,7 @@ def _above(link: str) -> str:
     )
 
 
-def _shared_places(paths: Iterable[list[bytes]]) -> list[bytes]:
+def _find_shared_places(paths: Iterable[list[bytes]]) -> list[bytes]:
     """Name the folders in which all paths begin."""
     return [
         level[0]

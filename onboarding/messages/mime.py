@@ -18,7 +18,7 @@ from typing import Any, cast
 from onboarding.messages import headers
 from onboarding.messages.attachments import Attachment
 from onboarding.messages.logo import LOGO_CID, Picture
-from onboarding.messages.quoted_printable import quoted_printable
+from onboarding.messages.quoted_printable import encode_pieces
 from onboarding.messages.settings import BrandSettings, CalendarMethod
 
 CALENDAR_FILE_NAME = "invite.ics"
@@ -60,9 +60,9 @@ class MimeFrame:
     def fill(self, filling: MessageParts) -> bytes:
         """Put a person's values in: the finished message, CRLF line ends."""
         parts = {
-            "text": quoted_printable((filling.text,)),
-            "html": quoted_printable(filling.pieces),
-            "calendar": quoted_printable((filling.calendar,)),
+            "text": encode_pieces((filling.text,)),
+            "html": encode_pieces(filling.pieces),
+            "calendar": encode_pieces((filling.calendar,)),
         }
         return self.join(own_fields(filling) | parts)
 

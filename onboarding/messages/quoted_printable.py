@@ -14,7 +14,7 @@ LONGEST_ENCODED_LINE = 76
 SOFT_BREAK = b"=\r\n"
 
 
-def quoted_printable(pieces: Iterable[str]) -> bytes:
+def encode_pieces(pieces: Iterable[str]) -> bytes:
     """Encode a text of pieces; it ends with a line end."""
     return terminate(b"".join(map(encode_fragment, pieces)))
 

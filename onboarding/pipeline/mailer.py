@@ -119,7 +119,7 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
         config.brand,
         config.smtp.fixed_fields,
         reads_answers=config.replies.is_configured,
-        scheduled=scheduled_templates(target),
+        scheduled=list_scheduled_templates(target),
         _stamp=stamp_templates(config, folders),
     )
     # Webinars share compiled templates, and each has files of its own.
@@ -140,7 +140,7 @@ def load_files(schedule: Schedule, folder: Path) -> Mapping[str, tuple[Attachmen
     }
 
 
-def scheduled_templates(target: Target) -> tuple[str, ...]:
+def list_scheduled_templates(target: Target) -> tuple[str, ...]:
     """Name the templates that the webinar's schedule needs, each once."""
     return tuple(dict.fromkeys(entry.template for entry in target.schedule.entries))
 

@@ -36,7 +36,7 @@ from onboarding.model.sessions import (
     SessionStatus,
     link_digest,
 )
-from onboarding.pipeline.mailer import load_files, load_templates, scheduled_templates
+from onboarding.pipeline.mailer import list_scheduled_templates, load_files, load_templates
 from onboarding.pipeline.session_lookup import WEBINAR
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.template_files import template_folders
@@ -114,7 +114,7 @@ def build_preview(
         now=now,
     )
     messages = [*_list_messages(target.schedule)]
-    links, addresses = map(_made_up_link, people), [person.email for person in people]
+    links, addresses = map(_make_trial_link, people), [person.email for person in people]
     return Preview(
         name=target.name,
         people=people,
@@ -129,7 +129,7 @@ def build_preview(
         brand=config.brand,
         notes=tuple(_preview_notes(roster, facts)),
         reads_answers=config.replies.is_configured,
-        scheduled=scheduled_templates(target),
+        scheduled=list_scheduled_templates(target),
         files=load_files(target.schedule, config.folder),
     )
 
@@ -245,7 +245,7 @@ def _build_request(
     person: Invitee, kind: Kind, setting: _Setting, entry: Entry | None = None
 ) -> MessageRequest:
     session, rules = setting.session, RULES[kind]
-    link = _made_up_link(person)
+    link = _make_trial_link(person)
     registration = Registration(
         id="preview", role=person.role, join_uri=link, phone_code=setting.phone_code
     )
@@ -279,7 +279,7 @@ def _find_moment(person: Invitee, setting: _Setting, entry: Entry) -> datetime:
     return entry.when.moment(session.start, session.end, person.time_zone or session.time_zone)
 
 
-def _made_up_link(person: Invitee) -> SecretStr:
+def _make_trial_link(person: Invitee) -> SecretStr:
     """Make a link as long as a real one: each person's own, always the same, leading nowhere."""
     return SecretStr(LINKS + hashlib.sha256(person.key.encode()).hexdigest()[:40])
 

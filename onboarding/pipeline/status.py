@@ -89,7 +89,7 @@ class Status:
         """The deliveries that count: not those that a later one replaced."""
         return [record for record in self.records if record.delivery.state is not State.SUPERSEDED]
 
-    def written_address(self, key: str) -> str:
+    def find_written_address(self, key: str) -> str:
         """The address of an address key as it was written; the key where no message has it."""
         emails = (record.delivery.email for record in self.records)
         return next((email for email in emails if address_key(email) == key), key)

@@ -164,7 +164,7 @@ def start_batch(state: BatchState, batch: Change) -> BatchState:
 def apply_answer(state: BatchState, answer: ChangeAnswer) -> BatchState:
     """Take in the answer to the group that was sent."""
     group = state.group
-    records, deleted = answer.registrations(), answer.gone_ids()
+    records, deleted = answer.registrations(), answer.find_gone_ids()
     unanswered = tuple(part for part in group if not _is_answered(part, records, deleted))
     # A record that lacks its link may still be complete in the list, so the list may replace it.
     incomplete = [find_record(part, records) for part in unanswered]

@@ -60,7 +60,7 @@ class IssuedTokens:
             case "refresh_token":
                 self._use_refresh_token(form.get("refresh_token", ""), now)
             case _:
-                raise _unsupported_grant()
+                raise _grant_error()
         return self._issue(_decide_lifetime(form), now)
 
     def check(self, authorization: str, now: datetime) -> None:
@@ -145,7 +145,7 @@ class IssuedTokens:
         }
 
 
-def _unsupported_grant() -> LoginRefused:
+def _grant_error() -> LoginRefused:
     error, message = "unsupported_grant_type", "Unsupported grant type"
     return LoginRefused(400, error, INVALID_PARAMETER, message, parameter="grant_type")
 

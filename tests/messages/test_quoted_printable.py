@@ -10,7 +10,7 @@ from onboarding.messages.mime import is_canonical
 from onboarding.messages.quoted_printable import (
     LONGEST_ENCODED_LINE,
     encode_fragment,
-    quoted_printable,
+    encode_pieces,
 )
 
 LONG = ["x" * size for size in (74, 75, 76, 77)]
@@ -30,12 +30,12 @@ def read(encoded: bytes) -> str:
 def test_pieces_are_read_back_as_one_text(pieces):
     text = "".join(pieces)
 
-    assert read(quoted_printable(pieces)) == (text if text.endswith("\n") else text + "\n")
+    assert read(encode_pieces(pieces)) == (text if text.endswith("\n") else text + "\n")
 
 
 @given(PIECES)
 def test_lines_are_short_and_end_in_nothing_that_gets_lost(pieces):
-    *lines, last = quoted_printable(pieces).split(b"\r\n")
+    *lines, last = encode_pieces(pieces).split(b"\r\n")
 
     assert last == b""
     assert all(len(line) <= LONGEST_ENCODED_LINE for line in lines)
@@ -44,11 +44,11 @@ def test_lines_are_short_and_end_in_nothing_that_gets_lost(pieces):
 
 @given(TEXTS)
 def test_text_of_one_piece_reads_the_same(text):
-    assert read(quoted_printable([text])) == read(quoted_printable(text))
+    assert read(encode_pieces([text])) == read(encode_pieces(text))
 
 
 def test_every_line_end_becomes_a_line_end_of_mail():
-    assert quoted_printable(["a\rb\nc\r\nd"]) == b"a\r\nb\r\nc\r\nd=\r\n\r\n"
+    assert encode_pieces(["a\rb\nc\r\nd"]) == b"a\r\nb\r\nc\r\nd=\r\n\r\n"
 
 
 @given(TEXTS)

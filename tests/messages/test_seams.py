@@ -13,7 +13,7 @@ import pytest
 from onboarding.messages import verify
 from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.mime import MessageParts, make_frame, own_fields
-from onboarding.messages.quoted_printable import quoted_printable
+from onboarding.messages.quoted_printable import encode_pieces
 from onboarding.messages.seams import is_in_one_piece, seams
 from tests.messages.samples import BRAND, OTHERS, OWN, make_request, protect
 
@@ -25,7 +25,7 @@ CALENDAR = f"BEGIN:VCALENDAR\r\nUID:{LETTER.uid}\r\nURL:{OWN}\r\nEND:VCALENDAR\r
 FILLING = MessageParts(
     "Anna", "anna@example.com", "Welcome", "<1@northwind.example>", LETTER.date, "", (), ""
 )
-OTHER_PARTS = own_fields(FILLING) | {"text": quoted_printable([OWN]), "calendar": CALENDAR}
+OTHER_PARTS = own_fields(FILLING) | {"text": encode_pieces([OWN]), "calendar": CALENDAR}
 INERT = ("<td>", "<p>", "word ", "x=y ", "5 > 4 ", "é ", "\n", "<b>", "&#39;", "&amp;")
 TAGS = (
     "</td>",

@@ -310,14 +310,14 @@ def test_the_answer_to_a_change_gives_records_and_deleted_ids():
         Registration("1", Role.PANELIST),
         Registration("2", Role.COHOST),
     )
-    assert answer.gone_ids() == {"3", "4"}
+    assert answer.find_gone_ids() == {"3", "4"}
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"addedInvitees": {}}', b"{}"])
 def test_the_answer_to_a_change_that_can_not_be_read_names_no_person(content):
     answer = parse_change_answer(content)
 
-    assert (answer.registrations(), answer.gone_ids()) == ((), frozenset())
+    assert (answer.registrations(), answer.find_gone_ids()) == ((), frozenset())
 
 
 def test_a_record_that_can_not_be_read_does_not_hide_the_others():
@@ -328,7 +328,7 @@ def test_a_record_that_can_not_be_read_does_not_hide_the_others():
 
     answer = parse_change_answer(content)
 
-    assert (answer.registrations(), answer.gone_ids()) == (
+    assert (answer.registrations(), answer.find_gone_ids()) == (
         (Registration("2", Role.PANELIST),),
         frozenset(),
     )
@@ -543,7 +543,7 @@ def test_an_odd_entry_of_the_directory_hides_no_other():
 def test_a_null_in_the_answer_to_a_change_is_no_person(content):
     assert (
         parse_change_answer(content).registrations(),
-        parse_change_answer(content).gone_ids(),
+        parse_change_answer(content).find_gone_ids(),
     ) == ((), {"3"})
 
 

@@ -175,7 +175,7 @@ class ChangeAnswer(ApiRecord):
         """The added and updated records that are understood; the list will show the others."""
         return parse_invitees((*self.added_invitees, *self.updated_invitees)).registrations
 
-    def gone_ids(self) -> frozenset[str]:
+    def find_gone_ids(self) -> frozenset[str]:
         """The ids of those who are gone."""
         return frozenset(
             str(record["id"])
