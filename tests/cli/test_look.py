@@ -36,6 +36,7 @@ async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
             "notes",
             "pause",
             "schedule",
+            "cron_removals",
         ]
         assert list(plan["register"]) == ["add", "update", "remove", "keep"]
         (added,) = plan["register"]["add"]
