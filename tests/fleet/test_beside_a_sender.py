@@ -165,6 +165,18 @@ async def test_a_resend_waits_for_what_is_being_sent(tmp_path, postgresql_server
         assert "is being sent just now" in seen.all
 
 
+async def test_a_person_is_not_replaced_while_their_message_is_being_sent(
+    tmp_path, postgresql_server
+):
+    async with planned(tmp_path, postgresql_server) as (scene, worker), sender(worker) as chunk:
+        await begin(worker, chunk, chunk.messages[0])
+        person = "Lin,Example,lin@example.com"
+        command = ("replace", NAME, chunk.messages[0].email, "--with", person, "--yes")
+        seen = await on(scene, *command)
+        assert "is being sent just now" in seen.all
+        assert "nothing was done" in seen.all
+
+
 async def test_no_one_is_forgotten_beside_a_sender_but_beside_a_worker_that_waits(
     tmp_path, postgresql_server
 ):
