@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +24,7 @@ from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import NoProgress, print_table, print_text, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, ConfigurationError, Interrupted
-from onboarding.fleet.status import FleetStatus, read_fleet
+from onboarding.fleet.status import FleetStatus, find_server, read_fleet
 from onboarding.fleet.values import JobReport, WorkerRole
 from onboarding.model.time_zones import format_machine_time
 from onboarding.pipeline.services import Services
@@ -209,11 +209,21 @@ def _print_report(config: Config, report: JobReport) -> None:
 
 
 def _print_status(config: Config, *, as_json: bool) -> int:
+    find_server(config)
     now = datetime.now(UTC)
     status = asyncio.run(read_fleet(config, now, NoProgress()))
     if as_json:
         echo_json(_status_json(status, now))
         return EXIT_DONE
+    _print_workers(status)
+    _print_jobs(status, now)
+    return EXIT_DONE
+
+
+def _print_workers(status: FleetStatus) -> None:
+    if not status.workers:
+        print_text("No worker is running.")
+        return
     rows = [
         (
             worker.host,
@@ -226,15 +236,16 @@ def _print_status(config: Config, *, as_json: bool) -> int:
         for worker in status.workers
     ]
     print_table("Workers", ("host", "process", "version", "queues", "since", "does"), rows)
+
+
+def _print_jobs(status: FleetStatus, now: datetime) -> None:
+    if not status.jobs:
+        print_text("No job is waiting.")
+        return
     jobs = [(count.queue, count.state, str(count.count)) for count in status.jobs]
     print_table("Jobs", ("queue", "state", "jobs"), jobs)
     lag = status.find_lag(now)
-    print_text(f"The oldest job has been waiting for {_format_seconds(lag)}.")
-    return EXIT_DONE
-
-
-def _format_seconds(span: timedelta) -> str:
-    return f"{span.total_seconds():.0f} s"
+    print_text(f"The oldest job has been waiting for {lag.total_seconds():.0f} s.")
 
 
 def _status_json(status: FleetStatus, now: datetime) -> dict[str, Any]:
@@ -245,9 +256,9 @@ def _status_json(status: FleetStatus, now: datetime) -> dict[str, Any]:
                 "pid": worker.pid,
                 "version": worker.version,
                 "queues": worker.queues.split(", "),
-                "started_at": format_machine_time(worker.started_at),
+                "started_at": worker.started_at.isoformat(),
                 "doing": worker.doing,
-                "doing_since": worker.doing_since and format_machine_time(worker.doing_since),
+                "doing_since": worker.doing_since.isoformat() if worker.doing_since else None,
             }
             for worker in status.workers
         ],

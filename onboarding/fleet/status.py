@@ -9,6 +9,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from onboarding.config import Config
+from onboarding.errors import ConfigurationError
 from onboarding.ledger import jobs, workers
 from onboarding.ledger.jobs import JobCount
 from onboarding.ledger.places import ServerPlace
@@ -34,6 +35,17 @@ class FleetStatus:
 def has_server(config: Config) -> bool:
     """Whether there can be workers: only with a ledger on a server."""
     return isinstance(find_place(config.ledger), ServerPlace)
+
+
+def find_server(config: Config) -> ServerPlace:
+    """Find the ledger that workers share. Raises ConfigurationError for one that is a file."""
+    place = find_place(config.ledger)
+    if isinstance(place, ServerPlace):
+        return place
+    raise ConfigurationError(
+        "Workers need a ledger on a PostgreSQL server, and [ledger] database names a file.",
+        hint="docs/scaling.md. With one machine, `onboarding run --all` by cron does all of it.",
+    )
 
 
 async def read_fleet(config: Config, now: datetime, progress: Progress) -> FleetStatus:

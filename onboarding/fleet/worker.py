@@ -16,7 +16,6 @@ from typing import Any
 from onboarding import __version__
 from onboarding.config import Config
 from onboarding.errors import (
-    ConfigurationError,
     Interrupted,
     OnboardingError,
     OutdatedLedger,
@@ -29,6 +28,7 @@ from onboarding.fleet.outcome import tell_producer
 from onboarding.fleet.plan_job import plan_webinar
 from onboarding.fleet.replies_job import read_mailbox
 from onboarding.fleet.send_job import send_next_chunk
+from onboarding.fleet.status import find_server
 from onboarding.fleet.tick import run_tick
 from onboarding.fleet.values import (
     JobName,
@@ -40,8 +40,6 @@ from onboarding.fleet.values import (
 )
 from onboarding.ledger import jobs, leases, workers
 from onboarding.ledger.leases import Holder
-from onboarding.ledger.places import ServerPlace
-from onboarding.ledger.settings import find_place
 from onboarding.model.ports import Progress
 from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.lease import worker_lease
@@ -72,17 +70,6 @@ class WorkerOptions:
         if WorkerRole.REPLIES in self.roles:
             found[JobQueue.REPLIES] = 1
         return found
-
-
-def find_server(config: Config) -> ServerPlace:
-    """Find the ledger that workers share. Raises ConfigurationError for one that is a file."""
-    place = find_place(config.ledger)
-    if isinstance(place, ServerPlace):
-        return place
-    raise ConfigurationError(
-        "Workers need a ledger on a PostgreSQL server, and [ledger] database names a file.",
-        hint="docs/scaling.md. With one machine, `onboarding run --all` by cron does all of it.",
-    )
 
 
 @dataclass(slots=True)

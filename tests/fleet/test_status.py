@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from onboarding.errors import EXIT_USAGE
 from onboarding.fleet.values import WorkerRole, send_job
 from onboarding.ledger import jobs
 from tests.cli.command import on
 from tests.console.serving import serve_on
 from tests.docs.test_json import DOCUMENTED, shape
 from tests.fleet.hands import fleet_stage, worker_on
+from tests.stage import panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +49,20 @@ async def test_shows_people_a_table_of_the_workers(tmp_path, postgresql_server):
             seen = await on(scene, "worker", "status")
         assert "tick, plan, send, replies" in seen.out
         assert "plans launch" in seen.out
-        assert "The oldest job has been waiting for 0 s." in seen.out
-    # Without any worker it is no error to ask.
-    assert (await on(scene, "worker", "status")).code == 0
+        assert "No job is waiting." in seen.out
+        await worker.services.ledger.run(jobs.add_jobs, [send_job("launch", 1, 0, None)])
+        assert "has been waiting for" in (await on(scene, "worker", "status")).out
+
+
+async def test_without_any_worker_it_is_no_error_to_ask(tmp_path, postgresql_server):
+    async with fleet_stage(tmp_path, postgresql_server) as scene:
+        seen = await on(scene, "worker", "status")
+    assert seen.code == 0
+    assert "No worker is running.\nNo job is waiting.\n" in seen.out
+
+
+async def test_a_ledger_that_is_a_file_has_no_workers(tmp_path):
+    async with stage(tmp_path, [panelist(1)]) as scene:
+        seen = await on(scene, "worker", "status")
+    assert seen.code == EXIT_USAGE
+    assert "Workers need a ledger on a PostgreSQL server" in seen.all
