@@ -24,6 +24,9 @@ ALONE = [
 ]
 """Without its own sandbox: test machines are containers, often without user namespaces."""
 
+# Milliseconds. A page follows a whole run, which takes long where many tests share a core.
+async_api.expect.set_options(timeout=60_000)
+
 
 @contextmanager
 def browser() -> Iterator[Browser]:

@@ -22,14 +22,17 @@ from onboarding.ledger.leases import find_held
 from onboarding.ledger.migrations import upgrade
 from onboarding.ledger.places import ServerPlace
 from onboarding.ledger.postgresql import MIGRATION_LOCK, PostgresqlServer, check_server
-from onboarding.ledger.schema import deliveries, metadata, uid_seeds, versions
+from onboarding.ledger.schema import deliveries, job_tables, metadata, uid_seeds, versions
 from onboarding.ledger.sqlite import SqliteFile
 
 ROWS_AT_ONCE = 1000
 """Rows that are read and written at once."""
 
-MADE_BY_MIGRATION = frozenset({versions.name, uid_seeds.name})
-"""Tables that are not empty in a new ledger. `versions` is the server's own."""
+OF_SERVER = frozenset({versions.name, job_tables.name})
+"""Tables that say which version the server's own tables have: they stay as they are."""
+
+MADE_BY_UPGRADE = OF_SERVER | {uid_seeds.name}
+"""Tables that are not empty in a new ledger."""
 
 
 class TableDigest(NamedTuple):
@@ -76,7 +79,7 @@ def _prepare_target(target: sa.Connection, place: ServerPlace) -> None:
     upgrade(target)
     for table in metadata.sorted_tables:
         found = sa.select(sa.exists(sa.select(table)))
-        if table.name not in MADE_BY_MIGRATION and target.execute(found).scalar():
+        if table.name not in MADE_BY_UPGRADE and target.execute(found).scalar():
             raise ConfigurationError(
                 f"The database {place} is not empty: {table.name} has rows.",
                 hint="Copy into a new database. Nothing was changed.",
@@ -89,7 +92,7 @@ def _copy_tables(source: sa.Connection, target: sa.Connection) -> Mapping[str, i
     # History is copied, and not written a second time.
     _set_trigger(target, "DISABLE")
     for table in metadata.sorted_tables:
-        if table is versions:
+        if table.name in OF_SERVER:
             continue
         rows = _read_rows(source, table)
         while batch := list(islice(rows, ROWS_AT_ONCE)):

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from onboarding.simulator.smtp_catcher import MailRules
-from tests.browser import ALONE, CHROMIUM, needs_chromium
+from tests.browser import async_browser, needs_chromium
 from tests.console.serving import RunningConsole, serve_on
 from tests.pipeline.approving import approval_stage
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, stage
@@ -20,17 +20,9 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALONE)
-        yield started
-        await started.close()
-
-
-@asynccontextmanager
 async def log_in(served: RunningConsole, **options: object) -> AsyncIterator[Page]:
     """A page whose person has come in by the printed link."""
-    async with chromium() as started:
+    async with async_browser() as started:
         page = await started.new_page(viewport=DESKTOP, **options)
         failed: list[object] = []
         page.on("pageerror", lambda error: failed.append(error))  # noqa: PLW0108 -- playwright marks it

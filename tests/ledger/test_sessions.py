@@ -201,8 +201,8 @@ def _rows(connection: sa.Connection) -> dict[str, int]:
         table.name: connection.execute(sa.select(count).select_from(table)).scalar()
         for table in metadata.sorted_tables
     }
-    # These two hold nothing of a person: the ledger's version and its random value.
-    people = tables.keys() - {"versions", "uid_seeds"}
+    # These hold nothing of a person: the versions of the tables, and the ledger's random value.
+    people = tables.keys() - {"versions", "job_tables", "uid_seeds"}
     return {name: rows for name, rows in tables.items() if rows and name in people}
 
 
