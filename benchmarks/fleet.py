@@ -40,6 +40,10 @@ PEOPLE = 99
 """As many as a webinar may have besides the host: so a chunk of more is a whole webinar."""
 
 CONNECTIONS = 8
+SLOW_CONNECTIONS = 2
+"""For each worker, as by default. With many more, the time counts in which they are opened, one
+after the other: a chunk of 99 messages is sent in not much more."""
+
 POLL = 0.2
 
 LEFT = "SELECT count(*) FROM deliveries WHERE state = 'queued'"
@@ -74,7 +78,7 @@ class Case:
     @property
     def connections(self) -> int:
         """Of all workers together."""
-        return CONNECTIONS * (self.workers if self.is_slow else 1)
+        return SLOW_CONNECTIONS * self.workers if self.is_slow else CONNECTIONS
 
 
 def be_worker(chunk: int, words: Sequence[str]) -> None:
