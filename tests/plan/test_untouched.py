@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from onboarding.cli.plan_json import plan_json
 from onboarding.cli.plan_rows import attendee_rows
+from onboarding.model.addresses import address_key
 from onboarding.model.people import Problem
 from onboarding.model.registrations import SEATS, Change, Standing
 from onboarding.model.sessions import UntouchedRecord
-from onboarding.plan import Action, Options, Snapshot, make_plan
+from onboarding.plan import Action, Options, SkipCode, Snapshot, make_plan
 from onboarding.plan.identity import identify, person_keys
 from tests.plan.people import (
     CRON,
@@ -225,4 +226,9 @@ def test_no_person_with_a_record_that_is_not_understood_is_touched(
     ]
     assert not [one for one in changed if person_keys(one) & names]
     assert not [item for item in plan.mail if person_keys(item.invitee) & names]
-    assert len(plan.problems) >= len(chosen)
+    # Two odd records may be of one person, whose row names another one's account: said once.
+    told = [person_keys(item.invitee) for item in plan.items if item.skip is SkipCode.PROBLEM]
+    addresses = {address_key(problem.email) for problem in plan.problems}
+    for record in identify(unclear).untouched:
+        is_on_a_row = any(person_keys(record) & keys for keys in told)
+        assert is_on_a_row or address_key(record.email) in addresses
