@@ -100,6 +100,7 @@ class Worker:
             return
         except OnboardingError as error:
             report = JobReport(sentences=(str(error),))
+        # A fault of ours, whichever: it is said without its values, and the job counts as failed.
         except Exception as error:
             self.reports.put_nowait(JobReport(sentences=(describe_crash(error),)))
             raise

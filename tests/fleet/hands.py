@@ -66,6 +66,13 @@ def take_jobs(connection: sa.Connection) -> list[WaitingJob]:
     return [WaitingJob(JobName(name), json.loads(args)) for _, name, args in sorted(rows)]
 
 
+async def plan_only(worker: Worker) -> None:
+    """Execute a tick, and the one job that it adds: to plan. What that adds waits."""
+    await tick(worker)
+    (job,) = await worker.services.ledger.run(take_jobs)
+    await worker.execute(job.name, job.args)
+
+
 async def work_off(worker: Worker) -> list[JobReport]:
     """Execute the jobs that wait, and those that they add, one after the other."""
     reports = []

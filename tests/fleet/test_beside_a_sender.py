@@ -20,7 +20,7 @@ from onboarding.pipeline.status import find_seen_session
 from onboarding.pipeline.target import find_target
 from onboarding.plan import SkipCode
 from tests.cli.command import on
-from tests.fleet.hands import fleet_stage, take_jobs, tick, work_off, worker_on
+from tests.fleet.hands import fleet_stage, plan_only, take_jobs, tick, work_off, worker_on
 from tests.postgresql import RunningServer
 from tests.stage import NAME, SESSION, WEBINAR, Stage, panelist
 
@@ -36,9 +36,7 @@ async def planned(folder: Path, server: RunningServer) -> AsyncIterator[tuple[St
         fleet_stage(folder, server) as scene,
         worker_on(scene, {WorkerRole.PLAN}) as worker,
     ):
-        await tick(worker)
-        (job,) = await worker.services.ledger.run(take_jobs)
-        await worker.execute(job.name, job.args)
+        await plan_only(worker)
         await worker.services.ledger.run(take_jobs)
         yield scene, worker
 

@@ -15,7 +15,7 @@ from onboarding.ledger import jobs
 from onboarding.model.people import LinkedUser
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
-from tests.fleet.hands import fleet_stage, take_jobs, tick, work_off, worker_on
+from tests.fleet.hands import fleet_stage, plan_only, take_jobs, tick, work_off, worker_on
 from tests.pipeline.test_alerts import serve_webhook, use_webhook
 from tests.samples import SPRING_LAUNCH
 from tests.stage import NAME, SESSION, WEBINAR
@@ -48,9 +48,7 @@ async def test_a_tick_and_its_jobs_do_what_a_run_does_with_as_few_calls(
 async def test_chunks_are_sent_by_a_worker_that_plans_nothing(tmp_path, postgresql_server):
     async with fleet_stage(tmp_path, postgresql_server) as scene:
         async with worker_on(scene, PLAN) as planner:
-            await tick(planner)
-            (job,) = await planner.services.ledger.run(take_jobs)
-            await planner.execute(job.name, job.args)
+            await plan_only(planner)
         assert scene.told() == []
         calls = scene.heavy_calls()
         async with worker_on(scene, SEND) as sender:
@@ -67,9 +65,7 @@ async def test_messages_queued_while_the_clock_went_on_have_their_chunk(
         begun, milliseconds = scene.clock.now(), count()
         scene.clock.now = lambda: begun + timedelta(milliseconds=next(milliseconds))
         async with worker_on(scene, PLAN) as planner:
-            await tick(planner)
-            (plan,) = await planner.services.ledger.run(take_jobs)
-            await planner.execute(plan.name, plan.args)
+            await plan_only(planner)
             (send,) = await planner.services.ledger.run(take_jobs)
         assert send.name == "send_chunk"
 
@@ -125,9 +121,7 @@ async def test_a_message_with_old_facts_is_not_sent_and_the_webinar_is_planned_a
 ):
     async with fleet_stage(tmp_path, postgresql_server) as scene:
         async with worker_on(scene, PLAN) as planner:
-            await tick(planner)
-            (plan,) = await planner.services.ledger.run(take_jobs)
-            await planner.execute(plan.name, plan.args)
+            await plan_only(planner)
             (send,) = await planner.services.ledger.run(take_jobs)
             scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=1))
         async with worker_on(scene) as worker:
@@ -142,9 +136,7 @@ async def test_a_message_with_old_facts_is_not_sent_and_the_webinar_is_planned_a
 async def test_a_paused_webinar_sends_nothing(tmp_path, postgresql_server):
     async with fleet_stage(tmp_path, postgresql_server) as scene:
         async with worker_on(scene, PLAN) as planner:
-            await tick(planner)
-            (plan,) = await planner.services.ledger.run(take_jobs)
-            await planner.execute(plan.name, plan.args)
+            await plan_only(planner)
         await on(scene, "pause", NAME)
         async with worker_on(scene) as worker:
             await work_off(worker)
@@ -159,9 +151,7 @@ async def test_a_mail_server_that_is_away_costs_no_call_and_is_said_once(
 ):
     async with fleet_stage(tmp_path, postgresql_server) as scene:
         async with worker_on(scene, PLAN) as planner:
-            await tick(planner)
-            (plan,) = await planner.services.ledger.run(take_jobs)
-            await planner.execute(plan.name, plan.args)
+            await plan_only(planner)
         calls = scene.heavy_calls()
         port = scene.variables["ONBOARDING_SMTP__PORT"]
         scene.variables["ONBOARDING_SMTP__PORT"] = "9"
