@@ -60,7 +60,7 @@ def replies_command(
     if not config.replies.is_configured:
         raise ConfigurationError(
             "No mailbox is configured for what comes back.",
-            hint="Add [replies] to config.toml: docs/guides/replies.md.",
+            hint="Add [replies] to config.toml: the one of `onboarding init` shows how.",
         )
 
     async def work(stop: asyncio.Event) -> InboxReading:

@@ -44,7 +44,7 @@ def find_server(config: Config) -> ServerPlace:
         return place
     raise ConfigurationError(
         "Workers need a ledger on a PostgreSQL server, and [ledger] database names a file.",
-        hint="docs/scaling.md. With one machine, `onboarding run --all` by cron does all of it.",
+        hint="With one machine, `onboarding run --all` by cron does all of it, without workers.",
     )
 
 

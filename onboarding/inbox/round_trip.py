@@ -42,11 +42,11 @@ REWRITERS = {
 """What puts links to these hosts, or below them, in place of others: protection of readers."""
 
 RECEIVER_HINT = "Ask the administrator of the receiving company to exempt the join links."
-SENDER_HINT = "Switch click tracking off at your provider (docs/guides/mail-servers.md)."
+SENDER_HINT = "Switch click tracking off at your provider: the guide on mail servers says where."
 CALENDAR_HINT = "Find the server or filter on the way that does it; people need the entry."
 ID_HINT = (
     "Give each message a return address of its own ([smtp] envelope_sender with {token}), and see "
-    "docs/guides/in-doubt.md."
+    "the guide on messages in doubt."
 )
 
 _WRITTEN_LINK = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)

@@ -54,7 +54,7 @@ async def make_round_trip(trial: TrialMessage, patience: Patience) -> RoundTrip:
     if not config.replies.is_configured:
         raise ConfigurationError(
             "--round-trip needs a mailbox in which it can see the message arrive.",
-            hint="Set [replies] in config.toml (docs/guides/replies.md).",
+            hint="Set [replies] in config.toml: the one of `onboarding init` shows how.",
         )
     mark, clock = secrets.token_hex(MARK_BYTES), patience.clock
     message = compose_trial(replace(trial, config=_add_mark(config, mark)), clock.now())

@@ -1,13 +1,16 @@
 """The last lines of a command say everything that matters, and nothing that is not so."""
 
+import ast
 import asyncio
 import json
 import re
 import shlex
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+import onboarding
 from onboarding.cli.run import run_webinar
 from onboarding.cli.run_options import RunOptions
 from onboarding.cli.summaries import attention_needed
@@ -21,6 +24,8 @@ from tests.cli.command import command, on, started
 from tests.stage import HOST, NAME, PANELIST, ROOMY, panelist, stage
 
 pytestmark = pytest.mark.anyio
+
+PACKAGE = Path(onboarding.__file__).parent
 
 
 async def run(scene, capsys) -> tuple[int, str]:
@@ -176,3 +181,19 @@ async def test_no_message_points_to_a_page_that_an_installed_package_lacks(tmp_p
 
     assert seen.code in (1, 2)
     assert "docs/" not in seen.all
+
+
+def list_spoken_texts(file: Path) -> set[str]:
+    """List the texts in a module that are no docstring."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {text.value for text in texts if isinstance(text.value, str) and id(text) not in alone}
+
+
+def test_no_text_of_the_program_and_no_sample_points_to_such_a_page():
+    modules = {file: list_spoken_texts(file) for file in PACKAGE.rglob("*.py")}
+    samples = (PACKAGE.parent / "config.toml", *(PACKAGE.parent / "templates").rglob("*.j2"))
+
+    assert [file for file, texts in modules.items() if any("docs/" in text for text in texts)] == []
+    assert [file for file in samples if "docs/" in file.read_text(encoding="utf-8")] == []
