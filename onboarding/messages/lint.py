@@ -24,6 +24,7 @@ from onboarding.messages.compiler.template import (
     compile_template,
     list_template_names,
 )
+from onboarding.messages.link_targets import find_dead_end
 from onboarding.messages.load import find_sample_fault, list_samples
 from onboarding.messages.logo import logo_of
 from onboarding.messages.settings import BrandSettings, Colours
@@ -215,9 +216,11 @@ def _unwise(html: str) -> Iterator[str]:
         # the parser takes minutes for them
         return
     document = LexborHTMLParser(html)
+    places = document.css("[id], a[name]")
+    names = {node.attributes.get(key) or "" for node in places for key in ("id", "name")}
     for link in document.css("a[href], area[href]"):
-        if (link.attributes.get("href") or "").strip() in {"", "#"}:
-            yield f"The link {_words_of(link)} leads nowhere: its address is empty or #."
+        if reason := find_dead_end(link.attributes.get("href") or "", names):
+            yield f"The link {_words_of(link)} leads nowhere: {reason}."
     for picture in document.css("img"):
         if not picture.attributes.get("alt"):
             source = picture.attributes.get("src")

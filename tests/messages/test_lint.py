@@ -105,8 +105,43 @@ def test_a_link_that_leads_nowhere_is_reported(tmp_path, href):
     }
 
 
-def test_a_link_within_the_letter_leads_somewhere(tmp_path):
-    words = '<a href="#terms">Terms</a><a name="terms">Here</a>'
+@pytest.mark.parametrize(
+    ("href", "reason"),
+    [
+        ("#terms", "no place in the message is called terms"),
+        ("www.example.com", "its address has to begin with https://"),
+        ("/terms", "its address has to begin with https://"),
+        ("terms.html#costs", "its address has to begin with https://"),
+        ("//example.com/terms", "its address has to begin with https://"),
+        ("https://", "its address names no host"),
+        ("https:///terms", "its address names no host"),
+        ("https://[terms", "its address is none"),
+        ("mailto:", "nothing stands behind mailto:"),
+        ("MAILTO:?subject=Terms", "nothing stands behind mailto:"),
+        ("tel:", "nothing stands behind tel:"),
+    ],
+)
+def test_a_link_that_no_mail_program_can_follow_is_reported(tmp_path, href, reason):
+    words = f'<p id="costs">Costs</p><a href="{href}">Terms</a>'
+
+    assert found_in(write_templates(tmp_path, update__html__j2=page(words))) == {
+        f"update: The link 'Terms' leads nowhere: {reason}.": False
+    }
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "#terms",
+        "#costs",
+        "https://example.com",
+        "HTTPS://example.com/terms?a=1#b",
+        "mailto:help@example.com?subject=Terms",
+        "tel:+44-117-496-0123",
+    ],
+)
+def test_a_link_that_leads_somewhere_is_not_reported(tmp_path, href):
+    words = f'<a href="{href}">Terms</a><a name="terms">Here</a><p id="costs">Costs</p>'
 
     assert found_in(write_templates(tmp_path, update__html__j2=page(words))) == {}
 
