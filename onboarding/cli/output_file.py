@@ -9,7 +9,7 @@ from pathlib import Path
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.files.write import write_file
-from onboarding.pipeline.status import ledger_file
+from onboarding.pipeline.own_files import is_own_file
 from onboarding.pipeline.target import Target
 
 
@@ -23,13 +23,8 @@ def check_output_file(file: Path, config: Config, targets: Iterable[Target]) -> 
         raise ConfigurationError(
             "- stands for no file here, so nothing was written.", hint="Name a file."
         )
-    rosters = [target.invitees for target in targets if isinstance(target.invitees, Path)]
-    configured = [webinar.invitees for webinar in config.webinars.values()]
-    files = (config.file, ledger_file(config), *config.secret_files, *configured, *rosters)
-    own = filter(None, files)
-    # Resolved, since a link or `./` may lead to the same file. A roster that was overwritten by its
-    # own report is gone: it is a person's only list.
-    if file.resolve() in {path.resolve() for path in own}:
+    # A roster or a template that was overwritten is gone: it is often a person's only one.
+    if is_own_file(file, config, targets):
         raise ConfigurationError(
             f"{file} is a file that this program reads: it would be destroyed.",
             hint="Choose another file.",

@@ -28,9 +28,7 @@ from onboarding.ledger.sql import list_schema_names, measure_size
 from onboarding.ledger.store import Ledger
 from onboarding.model.checks import CheckResult
 from onboarding.model.ports import Progress
-
-_SQLITE_ENDINGS = ("-wal", "-shm", "-journal")
-"""Of files beside a database, by SQLite's documentation of temporary files."""
+from onboarding.pipeline.own_files import SQLITE_ENDINGS
 
 RESTORE = "Stop all runs, and restore the ledger from a copy (`onboarding db backup` makes one)."
 TRIGGERS = frozenset({"tr_deliveries_queued", "tr_deliveries_moved"})
@@ -70,7 +68,7 @@ def back_up_ledger(config: Config, target: Path | None, now: datetime) -> Path:
     stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     file = target or path.with_name(f"{path.name}.{stamp}{backups.ENDING}")
     # SQLite would take a copy of that name for its own log, and damage the ledger or the copy.
-    if file.resolve() in {path.with_name(path.name + end) for end in _SQLITE_ENDINGS}:
+    if file.resolve() in {path.with_name(path.name + end) for end in SQLITE_ENDINGS}:
         raise ConfigurationError(
             f"{file} is a name that SQLite uses for the ledger's own log.",
             hint="Choose another file.",
