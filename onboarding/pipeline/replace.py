@@ -166,6 +166,7 @@ async def _plan_roster(
     # spoilt, shows before anything is written.
     changed = rosters.read(after, name, target.columns)
     new = _find_new(changed, person.row)
+    _refuse_second_row(person, roster, changed, name)
     return RosterChange(target.invitees, content, after, person, new, changed)
 
 
@@ -191,6 +192,19 @@ def _refuse_known(roster: Roster, email: str, name: str) -> None:
     if rows:
         message = f"{email} is on the roster {name} already (row {rows[0]}): nothing was done."
         raise NotReplaced(message)
+
+
+def _refuse_second_row(old: Invitee, before: Roster, after: Roster, name: str) -> None:
+    """Refuse a person who has another row: by that one they would stay on board."""
+    used = {invitee.row for invitee in before.invitees}
+    # A second row of a person is not used until the first one is another's: then it counts.
+    rows = [invitee.row for invitee in after.invitees if invitee.row not in used]
+    rows += [
+        problem.row or 0 for problem in after.problems if address_key(problem.email) == old.key
+    ]
+    if rows:
+        message = f"{old.email} is also in row {min(rows)} of the roster {name}: nothing was done."
+        raise NotReplaced(message, hint="Delete that row first: by it they would stay on board.")
 
 
 def _find_new(roster: Roster, row: int) -> Invitee:

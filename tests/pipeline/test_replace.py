@@ -18,7 +18,18 @@ from onboarding.pipeline.replace import (
 from onboarding.pipeline.target import find_target
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on, started
-from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
+from tests.stage import (
+    COHOST,
+    HOST,
+    NAME,
+    PANELIST,
+    ROOMY,
+    SESSION,
+    WEBINAR,
+    Stage,
+    panelist,
+    stage,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +111,24 @@ async def test_replacement_that_can_not_be_made_changes_nothing(tmp_path, old, n
         assert (roster_of(scene), registered(scene)) == before
         assert len(scene.told()) == 3
         assert [file.name for file in scene.folder.glob("*.bak")] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "second"),
+    [
+        (JOERG, PANELIST | {"first_name": "Georg", "email": JOERG.upper()}),
+        (JOERG, PANELIST | {"role": "Speaker"}),
+        (COHOST["email"], COHOST | {"email": "c.ortega@brightwater.example"}),
+    ],
+    ids=["another spelling", "a row with a fault", "the same colleague by ids"],
+)
+async def test_person_with_a_second_row_is_not_replaced(tmp_path, old, second):
+    async with stage(tmp_path, [*PEOPLE, COHOST, second]) as scene:
+        await scene.run()
+        before = roster_of(scene), registered(scene), len(scene.told())
+        with pytest.raises(NotReplaced, match=rf"{old} is also in row 6 of the roster"):
+            await replaced(scene, old)
+        assert (roster_of(scene), registered(scene), len(scene.told())) == before
 
 
 async def test_person_whom_the_fence_keeps_out_is_refused_with_that_reason(tmp_path):
