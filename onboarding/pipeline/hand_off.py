@@ -5,7 +5,7 @@ need. Changes nothing, and asks neither RingCentral nor the mail server.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -94,7 +94,17 @@ def make_webinar_report(found: HandOff) -> WebinarReport:
         people=make_people(found, [note for note in notes if note.email]),
         problems=tuple(problems),
         notes=tuple(note.message for note in notes if not note.email),
+        person_problems=tuple(_list_person_problems(found, problems)),
     )
+
+
+def _list_person_problems(found: HandOff, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Find what the run said against people, and not against rows that it could not use."""
+    used = {invitee.row for invitee in found.roster.values()}
+    for problem in problems:
+        # RingCentral's records have no row.
+        if problem.email and (problem.row is None or problem.row in used):
+            yield problem
 
 
 async def read_failed_rows(
@@ -112,13 +122,9 @@ async def read_failed_rows(
 
 def _list_faults(webinar: WebinarReport) -> list[Problem]:
     """List what RingCentral and the mail server say against people with a row that can be used."""
-    faults = [
-        problem
-        for problem in webinar.problems
-        # A problem with a column is found again when the roster is read, and would be listed twice.
-        # What waits for approval is not the row's fault.
-        if problem.email and not problem.column and not problem.waits_for_approval
-    ]
+    # What is wrong with a row itself is found again when the roster is read, if it is still there.
+    # What waits for approval is not the row's fault.
+    faults = [problem for problem in webinar.person_problems if not problem.waits_for_approval]
     for person in webinar.people:
         if person.latest and person.latest.state in WRONG_ADDRESS:
             # The server's own words first: they say what is wrong with the address.

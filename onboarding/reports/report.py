@@ -91,6 +91,7 @@ class WebinarReport:
     """One webinar session: its people, and what the last run reported.
 
     `start` is aware, `time_zone` an IANA name. `problems` need a person, `notes` need nothing done.
+    `person_problems` are those of the problems that are about a person whose row could be used.
     """
 
     webinar_name: str
@@ -102,6 +103,7 @@ class WebinarReport:
     people: tuple[ReportedPerson, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
+    person_problems: tuple[Problem, ...] = ()
 
     @property
     def messages(self) -> tuple[ReportedMessage, ...]:

@@ -70,7 +70,7 @@ def _match_faults(roster: Roster, faults: Iterable[Problem]) -> Iterator[tuple[i
     for fault in faults:
         key = address_key(fault.email)
         if key in rows and (key, fault.message) not in known:
-            yield rows[key], fault.message
+            yield rows[key], _describe_cell_fault(fault)
 
 
 def _describe_cell_fault(problem: Problem) -> str:

@@ -176,6 +176,31 @@ async def test_rows_that_need_correcting_are_a_roster_with_an_error(tmp_path):
     assert [row[header.index("job_title")] for row in rows] == ["=1+1", None]
 
 
+async def test_person_whom_the_plan_refuses_is_a_row_to_correct(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        # Nothing is wrong with the row itself: RingCentral's directory has no such colleague.
+        scene.write_roster([HOST, PANELIST, panelist(1, role="CoHost")])
+        await scene.run()
+        seen = await on(scene, "report", NAME, "--failed-roster", "failed.csv")
+
+    assert (seen.code, seen.err) == (0, "wrote failed.csv\n1 row needs correcting\n")
+    (failed,) = rows_of((tmp_path / "failed.csv").read_text(encoding="utf-8"))
+    assert failed["email"] == "guest1@example.com"
+    assert "a co-host has to be a colleague" in failed["error"]
+
+
+@pytest.mark.parametrize(
+    "second", [PANELIST | {"first_name": "Georg"}, PANELIST | {"role": "Speaker"}]
+)
+async def test_row_that_was_deleted_since_is_no_fault_of_the_persons_other_row(tmp_path, second):
+    async with stage(tmp_path, [HOST, PANELIST, second], limits=ROOMY) as scene:
+        await scene.run()
+        scene.write_roster([HOST, PANELIST])
+        seen = await on(scene, "report", NAME, "--failed-roster", "failed.csv")
+
+    assert (seen.code, seen.err) == (0, "wrote failed.csv\nno rows need correcting\n")
+
+
 async def test_roster_without_a_fault_has_no_rows_to_correct(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         await scene.run()
