@@ -25,11 +25,12 @@ from onboarding.messages.compiler.template import (
     list_template_names,
 )
 from onboarding.messages.link_targets import find_dead_end
-from onboarding.messages.load import find_sample_fault, list_samples
+from onboarding.messages.load import list_samples, try_sample
 from onboarding.messages.logo import logo_of
 from onboarding.messages.settings import BrandSettings, Colours
 from onboarding.messages.template_names import KINDS, check_complete, kind_without
 from onboarding.messages.templates import TemplateSet, make_template_set
+from onboarding.model.deliveries import Rejected
 from onboarding.model.entries import Entry
 
 CLIPPED = 102 * 1024
@@ -179,13 +180,13 @@ def _check_samples(template_set: TemplateSet) -> Iterator[LintWarning]:
     """Check the messages that sample people would get."""
     for request in list_samples(template_set):
         name = template_set.name_for(request)
-        if fault := find_sample_fault(template_set, request):
-            message = f"A message to a sample {request.invitee.role} fails: {fault}"
+        tried = try_sample(template_set, request)
+        if isinstance(tried, Rejected):
+            message = f"A message to a sample {request.invitee.role} fails: {tried.reason}"
             yield LintWarning(name, message, is_error=True)
         else:
-            # Only now: for a message with a fault this would raise.
-            html = template_set.render_parts(request, request.recipient).html
-            yield from (LintWarning(name, advice, is_error=False) for advice in _unwise(html))
+            advice = _unwise(tried.html)
+            yield from (LintWarning(name, words, is_error=False) for words in advice)
 
 
 def _check_entries(

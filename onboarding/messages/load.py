@@ -17,9 +17,9 @@ from onboarding.messages.compiler.template import (
     compile_template,
     list_template_names,
 )
-from onboarding.messages.composer import Composer
+from onboarding.messages.composer import RENDERING, Composer, describe_refusal
 from onboarding.messages.logo import Picture, logo_of
-from onboarding.messages.mime import FixedFields
+from onboarding.messages.mime import FixedFields, MessageParts
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.sandbox.limits import MOST_SECONDS_FOR_SAMPLES, Budget, LimitExceeded
 from onboarding.messages.settings import BrandSettings
@@ -74,10 +74,11 @@ def _compile_wanted(
 def _try_on_samples(templates: TemplateSet) -> None:
     """Raise `ConfigurationError` for the first message to a sample person that fails."""
     for sample in list_samples(templates):
-        if fault := find_sample_fault(templates, sample):
+        tried = try_sample(templates, sample)
+        if isinstance(tried, Rejected):
             raise ConfigurationError(
                 f"The template {templates.name_for(sample)} fails "
-                f"for a sample {sample.invitee.role}: {fault}",
+                f"for a sample {sample.invitee.role}: {tried.reason}",
                 hint="`onboarding lint` says all that is wrong with the templates.",
             )
 
@@ -105,10 +106,16 @@ def list_samples(templates: TemplateSet, time: Budget | None = None) -> Iterator
             ) from error
 
 
-def find_sample_fault(templates: TemplateSet, sample: MessageRequest) -> str:
-    """Say what is wrong with the message to a sample person, if anything."""
+def try_sample(templates: TemplateSet, sample: MessageRequest) -> MessageParts | Rejected:
+    """Make the message to a sample person: its parts, or what is wrong with it."""
     composed = Composer(templates, sample_people.GUARDED).compose(sample)
     if isinstance(composed, Rejected):
-        return composed.reason
-    tag = sample_people.leftover_tag(templates.render_parts(sample, sample.recipient))
-    return f"a tag is left over: {tag}" if tag else ""
+        return composed
+    try:
+        parts = templates.render_parts(sample, sample.recipient)
+    except RENDERING as error:
+        # What rendered a moment ago: a second time takes longer than it may, or `random` picks
+        # another item.
+        return Rejected(describe_refusal(error))
+    tag = sample_people.leftover_tag(parts)
+    return Rejected(f"a tag is left over: {tag}") if tag else parts
