@@ -88,6 +88,8 @@ def test_limits_are_those_of_the_table():
         str(int(figure))
         for figure in (
             limits.LARGEST_VALUE,
+            limits.MOST_MADE,
+            limits.DEEPEST_VALUE,
             limits.MOST_DIGITS,
             limits.LONGEST_SLOW,
             limits.LARGEST_PART,

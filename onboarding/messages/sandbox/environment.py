@@ -31,8 +31,10 @@ from onboarding.messages.sandbox.limits import (
     TEXTS,
     Group,
     Steps,
+    check_key,
     current,
     fitting,
+    made,
     size_of,
 )
 
@@ -121,14 +123,14 @@ class Method:
         # A loop and a cycler only keep and compare what they are given, so that may be a macro as
         # well.
         is_value = type(self.owner) in SUBSCRIPTED
-        for given in (self.owner, *args, *kwargs.values()) if is_value else ():
-            size_of(given)
+        for given in (self.owner, *args, *kwargs.values()) if is_value else (*args,):
+            size_of(given, anything=not is_value)
         if estimate := size_estimates.METHOD_ESTIMATES.get(self.name):
             fitting(estimate(self.owner, *args, **kwargs))
         result = getattr(self.owner, self.name)(*args, **kwargs)
         if type(self.owner) in MAPPINGS and self.name != "get":
-            return tuple(result)  # a view of the mapping would have attributes of its own
-        return result
+            result = tuple(result)  # a view of the mapping would have attributes of its own
+        return made(result, anything=True)
 
 
 CALLED = (Method, Macro, BlockReference, LoopContext, Joiner)
@@ -223,6 +225,18 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         """Give global names as a plain dictionary: Jinja's chain of two is asked for each name."""
         return {**self.globals, **(d or {})}
 
+    def _load_template(
+        self,
+        name: str,
+        globals: MutableMapping[str, Any] | None,  # noqa: A002 -- Jinja's name
+    ) -> jinja2.Template:
+        """Jinja's hook for each part that a message includes, extends or imports.
+
+        A step, because parts that include parts twice, forty deep, need no loop to take for ever.
+        """
+        current().step()
+        return super()._load_template(name, globals)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Jinja's hook between a template's text and its tree."""
         with _compile_within_limits():
@@ -272,6 +286,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         """Give a template an item, else an attribute of that name, as Jinja does."""
         current().look()
         if type(obj) in SUBSCRIPTED:
+            check_key(argument)
             try:
                 return obj[argument]
             except (TypeError, LookupError):
@@ -283,6 +298,8 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what a template may call."""
         current().look()
+        # Jinja packs them into a tuple, and a macro can keep that (`varargs`).
+        current().make(len(args) + len(kwargs))
         if type(obj) is LoopContext:
             # A recursive loop calls itself with further items. They count like those of the loop.
             args = (Steps(*args),)
@@ -301,9 +318,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         """Calculate within the limits."""
         current().look()
         fitting(size_estimates.OPERATOR_ESTIMATES[operator](left, right))
-        result = super().call_binop(context, operator, left, right)
-        size_of(result)
-        return result
+        return made(super().call_binop(context, operator, left, right))
 
 
 HOLDERS = frozenset({*MAPPINGS, Namespace, TemplateModule, TemplateReference})
@@ -330,7 +345,7 @@ def format_white_list(value: Any) -> Any:
         size = len(value) if type(value) in TEXTS else 0  # most values are short texts
         # Zero means another type, or an empty text: `size_of` measures these. It also raises for a
         # text that is too long.
-        budget.write(size if 0 < size <= limits.LARGEST_VALUE else size_of(value))
+        budget.make(size if 0 < size <= limits.LARGEST_VALUE else size_of(value))
     elif type(value) not in TEXTS:
         size_of(value)
     return value

@@ -28,6 +28,7 @@ from onboarding.messages.sandbox.limits import (
     Steps,
     current,
     fitting,
+    made,
     size_of,
 )
 
@@ -216,8 +217,7 @@ def _limit_filter(name: str, function: Function) -> Function:
             result = [*Steps(result)]
         # The estimates leave out fixed factors, such as escaping. Repeated, they would grow without
         # end.
-        size_of(result, anything=not is_for_values)
-        return result
+        return made(result, anything=not is_for_values)
 
     return limited
 

@@ -1,13 +1,13 @@
 """Guards put into a template's tree before it becomes Python: limits where Jinja has no hook.
 
-Jinja lets a sandbox decide about attributes, calls and arithmetic. Loops, `~`, comparisons and
-slices it writes as plain Python, and what `{% filter %}` and `{% set %}...{% endset %}` make of a
-text it writes without escaping. Each of them is led through a filter here, with a name that no
-template can write behind a `|`.
+Jinja lets a sandbox decide about attributes, calls and arithmetic. Loops, `~`, comparisons, slices,
+lists and mappings it writes as plain Python, and what `{% filter %}` and `{% set %}...{% endset %}`
+make of a text it writes without escaping. Each of them is led through a filter here, with a name
+that no template can write behind a `|`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -18,11 +18,22 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import escape
 
 from onboarding.messages.request import UnrenderableValue
-from onboarding.messages.sandbox.limits import SEQUENCES, TEXTS, Steps, current, fitting, size_of
+from onboarding.messages.sandbox.limits import (
+    SEQUENCES,
+    TEXTS,
+    Steps,
+    check_key,
+    current,
+    fitting,
+    made,
+    size_of,
+)
 from onboarding.messages.sandbox.size_estimates import concatenation
 
-STEPS, COMPARED, CONCATENATED, SLICED, ESCAPED, CALLED = (
+STEPS, MADE, KEY, COMPARED, CONCATENATED, SLICED, ESCAPED, CALLED = (
     "(steps)",
+    "(made)",
+    "(key)",
     "(compared)",
     "(concatenated)",
     "(sliced)",
@@ -60,6 +71,24 @@ class _Guards(NodeTransformer):
         node.iter = self._filter(STEPS, node.iter)
         return node
 
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
+        """Measure and count a list, which may hold one made before, and that again."""
+        self.generic_visit(node)
+        return self._filter(MADE, node)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+        """Likewise; but not where the names to set are written as a tuple."""
+        self.generic_visit(node)
+        return self._filter(MADE, node) if node.ctx == "load" else node
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
+        """Likewise; its keys before Python hashes them."""
+        self.generic_visit(node)
+        for pair in node.items:
+            if not _is_short(pair.key):
+                pair.key = self._filter(KEY, pair.key)
+        return self._filter(MADE, node)
+
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
         """Measure what is compared, unless one side is a constant: then it costs nothing."""
         self.generic_visit(node)
@@ -68,7 +97,7 @@ class _Guards(NodeTransformer):
             len(node.ops) == 1
             # `in` walks through its right side, so a constant on the left doesn't make it cheap.
             and node.ops[0].op not in {"in", "notin"}
-            and any(map(_is_short, sides))
+            and any(_is_short(side.expr) for side in sides)
         )
         for side in [] if is_cheap else sides:
             side.expr = self._filter(COMPARED, side.expr)
@@ -112,9 +141,9 @@ class _Guards(NodeTransformer):
         return node
 
 
-def _is_short(side: nodes.Compare | nodes.Operand) -> bool:
-    return isinstance(side.expr, nodes.Const) and isinstance(
-        side.expr.value, (str, int, float, type(None))
+def _is_short(expression: nodes.Expr) -> bool:
+    return isinstance(expression, nodes.Const) and isinstance(
+        expression.value, (str, int, float, type(None))
     )
 
 
@@ -148,11 +177,23 @@ class Writer(CodeGenerator):
 
 
 @pass_context
-# The context is not used, here and in `compare`: asking for it keeps Jinja from calling these while
-# it compiles, when there is no budget.
+# The context is not used, here and below: asking for it keeps Jinja from calling these while it
+# compiles, when there is no budget.
 def steps(_context: object, items: Any) -> Steps:
     """Give a loop its items, counted."""
     return Steps(items)
+
+
+@pass_context
+def make(_context: object, value: Any) -> Any:
+    """Count a list or mapping that the template writes out; it may hold anything."""
+    return made(value, anything=True)
+
+
+@pass_context
+def key(_context: object, value: Any) -> Any:
+    """Look at a key of a mapping."""
+    return check_key(value)
 
 
 @pass_context
@@ -168,7 +209,7 @@ def concatenate(context: EvalContext, parts: tuple[Any, ...]) -> str:
     """Put texts together as `~` does."""
     current().look()
     fitting(concatenation(parts))
-    return markup_join(parts) if context.autoescape else str_join(parts)
+    return cast("str", made(markup_join(parts) if context.autoescape else str_join(parts)))
 
 
 @pass_context
@@ -177,7 +218,7 @@ def take_slice(_context: object, value: Any, start: Any, stop: Any, step: Any) -
     current().look()
     if type(value) not in (*TEXTS, *SEQUENCES, range):
         raise UnrenderableValue("only texts and lists can be cut")
-    return value[start:stop:step]
+    return made(value[start:stop:step], anything=True)
 
 
 @pass_environment
@@ -195,6 +236,8 @@ def escape_value(context: EvalContext, value: Any) -> str:
 
 GUARD_FILTERS: Mapping[str, Callable[..., Any]] = {
     STEPS: steps,
+    MADE: make,
+    KEY: key,
     COMPARED: compare,
     CONCATENATED: concatenate,
     SLICED: take_slice,

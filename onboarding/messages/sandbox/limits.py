@@ -27,8 +27,14 @@ LARGEST_VALUE = 1_000_000
 LARGEST_PART = 2_000_000
 """Characters of one rendered part: the HTML, the text, the calendar entry's description."""
 
-MOST_WRITTEN = 5 * LARGEST_PART
-"""Characters of all values that one message writes, those in its macros included."""
+MOST_MADE = 5 * LARGEST_PART
+"""Characters and items of all values that one message makes or writes, each counted by itself.
+
+Without it, a loop could keep values in a list until the machine has no memory left.
+"""
+
+DEEPEST_VALUE = 100
+"""Lists and mappings inside each other. Python compares, writes and hashes them by recursion."""
 
 MOST_STEPS = 100_000
 """Steps of all loops of one message, those of filters such as `map` included."""
@@ -77,7 +83,7 @@ class Budget:
     now: Callable[[], float] = perf_counter
     processor: Callable[[], float] = thread_time
     steps: int = 0
-    written: int = 0
+    made: int = 0
     _started: float | None = None
     _look_again: float = 0.0
     _token: Token["Budget"] | None = None
@@ -122,12 +128,12 @@ class Budget:
         # Counting is not enough: a single step may be slow.
         self.look()
 
-    def write(self, size: int) -> None:
-        """Count a written value: its characters and one more, so that empty ones end too."""
-        self.written += size + 1
-        if self.written > MOST_WRITTEN:
+    def make(self, size: int) -> None:
+        """Count a value: its characters and items and one more, so that empty ones end too."""
+        self.made += size + 1
+        if self.made > MOST_MADE:
             raise LimitExceeded(
-                f"the template writes values of more than {MOST_WRITTEN:,} characters"
+                f"the template makes values of more than {MOST_MADE:,} characters and items in all"
             )
 
 
@@ -170,24 +176,45 @@ MAPPINGS = (dict, MappingProxyType)
 def size_of(value: Any, *, anything: bool = False) -> int:
     """Count a value's characters and items, those inside it included.
 
-    Raises `LimitExceeded` beyond the limit, and `UnrenderableValue` for what is no value (a macro,
-    an imported template) unless it may be `anything`.
+    Raises `LimitExceeded` beyond the limits of size and depth, and `UnrenderableValue` for what is
+    no value (a macro, an imported template) unless it may be `anything`.
     """
     # `type`, not `isinstance`, here and below: a subclass could answer `len` as it likes.
     if type(value) in TEXTS:
         return fitting(len(value))
-    # A stack of our own: a loop can nest lists deeper than Python's stack. What is inside twice
-    # counts twice, since that is what printing it costs: twenty doublings are a million.
-    total, left = 0, [value]
-    while left:
-        inside = left.pop()
-        total = fitting(total + _own_size(inside, anything=anything))
-        content = _contents_size(inside)
-        # Most lists hold plain values of one type. They are summed without a step of Python each.
-        at_once = _size_at_once(content)
-        total = fitting(total + (at_once or 0))
-        left += content if at_once is None else []
+    # Level by level: a loop can nest lists deeper than Python's stack. What is inside twice counts
+    # twice, since that is what printing it costs: twenty doublings are a million.
+    total, depth, level = 0, 0, [value]
+    while level:
+        if depth > DEEPEST_VALUE:
+            raise LimitExceeded(f"the template nests lists more than {DEEPEST_VALUE} deep")
+        below: list[Any] = []
+        for inside in level:
+            total = fitting(total + _own_size(inside, anything=anything))
+            content = _contents_size(inside)
+            # Most lists hold plain values of one type: summed without a step of Python each.
+            at_once = _size_at_once(content)
+            total = fitting(total + (at_once or 0))
+            below += content if at_once is None else []
+        level, depth = below, depth + 1
     return total
+
+
+def made(value: Any, *, anything: bool = False) -> Any:
+    """Give back a value that an operation has made, counted towards the message's limit."""
+    current().make(size_of(value, anything=anything))
+    return value
+
+
+def check_key(value: Any) -> Any:
+    """Give back what an item is asked for by. Raises `UnrenderableValue` unless it is plain.
+
+    Python hashes a tuple by all that is inside, as often as it is inside: forty doublings never
+    end.
+    """
+    if type(value) in SEQUENCES:
+        raise UnrenderableValue("only texts and numbers name an item")
+    return value
 
 
 def fitting(size: int) -> int:
@@ -202,8 +229,12 @@ def fitting(size: int) -> int:
 def _own_size(value: Any, *, anything: bool) -> int:
     """Count a value's items, or its characters beyond the first of a number; not what is inside."""
     kind = type(value)
-    if kind in TEXTS or kind is range or kind in SEQUENCES or kind in MAPPINGS:
+    if kind in TEXTS or kind in SEQUENCES or kind in MAPPINGS:
         return len(value)
+    if kind is range:
+        # A filter makes all of its numbers; the longest is the first or the last.
+        longest = max(map(int.bit_length, (*value[:1], *value[-1:])), default=0)
+        return len(value) * (1 + digits(longest))
     if kind is int:
         return digits(value.bit_length())
     if (
@@ -264,7 +295,9 @@ def _type_name(kind: type) -> str:
 
 def join_text(pieces: Iterable[str]) -> str:
     """Join the pieces of a rendered part; raises `LimitExceeded` before they become too long."""
-    return "".join(collect(pieces))
+    text = "".join(collect(pieces))
+    current().make(len(text))  # a macro's text may be written nowhere, and kept
+    return text
 
 
 def collect(pieces: Iterable[str]) -> tuple[str, ...]:
