@@ -17,7 +17,7 @@ from onboarding.errors import ConfigurationError, OnboardingError, Refused
 from onboarding.model.foreign_text import NO_CODE, clean, error_code, oauth_error
 from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.ringcentral.requests import ApiRequest
-from onboarding.ringcentral.transport import SERVER_FAULT
+from onboarding.ringcentral.transport import NETWORK_LOGIN, SERVER_FAULT
 from onboarding.web.strict_json import UnsoundJson, decode_json
 from onboarding.web.variables import find_proxy
 
@@ -210,8 +210,8 @@ def _parse_entry(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
 
 
 REDIRECTS = range(300, 400)
-PROXY_LOGIN, NETWORK_LOGIN = 407, 511
-"""RFC 9110 15.5.8, RFC 6585 6."""
+PROXY_LOGIN = 407
+"""RFC 9110 15.5.8."""
 
 
 def check_from_ringcentral(answer: httpx.Response, environ: Mapping[str, str] = os.environ) -> None:

@@ -31,6 +31,8 @@ CHANGE = "PATCH"
 
 REQUEST_TIMEOUT = 408
 SERVER_FAULT = 500
+NETWORK_LOGIN = 511
+"""A network's log-in page, not the server, has answered: it saw no request (RFC 6585 6)."""
 
 _CONNECTION_HINT = (
     "Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral."
@@ -59,7 +61,8 @@ def is_unknown(outcome: CallOutcome) -> bool:
     if isinstance(outcome, NoResponse):
         return True
     # A 408 says that the server has given up waiting, and not that it has done nothing.
-    return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
+    status = outcome.status_code
+    return status == REQUEST_TIMEOUT or (status >= SERVER_FAULT and status != NETWORK_LOGIN)
 
 
 def is_limited(outcome: httpx.Response) -> bool:

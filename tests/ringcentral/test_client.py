@@ -295,6 +295,7 @@ ELSEWHERE = [
     ),
     (Reply(status=307, body=b""), "sends us on to nowhere (status 307)"),
     (Reply(status=407, body=b"{}"), "wants a log-in of its own (status 407)"),
+    (Reply(status=511, body=b"<html>"), "wants a log-in of its own (status 511)"),
 ]
 
 
