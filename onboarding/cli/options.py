@@ -8,7 +8,7 @@ import asyncio
 import getpass
 import os
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from email_validator import EmailNotValidError, validate_email
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import is_interactive, pause, progress_for
 from onboarding.config import Config, load
+from onboarding.config.companies import rename_sections
 from onboarding.config.settings import suggest
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.foreign_text import clean, printable
@@ -192,8 +193,16 @@ async def open_command_services(
 def warn_about_plaintext(config: Config) -> None:
     """Warn if mail goes unencrypted to another machine, where the configuration allows that."""
     if config.smtp.is_plaintext:
+        section = rename_sections("[smtp]", config.company)
         server = config.smtp.host_and_port
-        echo(f"Warning: mail goes unencrypted to {server} ([smtp] allow_plaintext).", err=True)
+        echo(f"Warning: mail goes unencrypted to {server} ({section} allow_plaintext).", err=True)
+
+
+def warn_about_plaintext_servers(config: Config, names: Iterable[str]) -> None:
+    """Warn once for each mail server of these webinars: most share one."""
+    companies = [config.webinars[name].company for name in names]
+    for company in {company.smtp: company for company in companies}.values():
+        warn_about_plaintext(config.of_company(company))
 
 
 def warn_about_fence(config: Config) -> None:

@@ -190,20 +190,14 @@ async def _collect_results(
 def _print_results(config: Config, results: Sequence[Result], run_options: RunOptions) -> None:
     """Print what is worth a mail from cron."""
     # Warned only where mail may have left: cron would mail the same warning at every run.
-    _warn_about_plaintext(config, [result.name for result in results if result.has_changes])
+    changed = [result.name for result in results if result.has_changes]
+    options.warn_about_plaintext_servers(config, changed)
     if run_options.as_json:
         echo_json([result_json(result) for result in results])
     elif not run_options.quiet:
         for result in results:
             if result.has_changes or result.has_news:
                 print_with_notes(result)
-
-
-def _warn_about_plaintext(config: Config, names: Sequence[str]) -> None:
-    """Warn once for each mail server of these webinars: most share one."""
-    companies = [config.webinars[name].company for name in names]
-    for company in {company.smtp: company for company in companies}.values():
-        options.warn_about_plaintext(config.of_company(company))
 
 
 def print_with_notes(result: Result) -> None:

@@ -60,7 +60,7 @@ def serve_command(
         message = "With [console.users], people log in by name."
         raise typer.BadParameter(message, param_hint="--by")
     options.warn_about_secrets(config)
-    options.warn_about_plaintext(config)
+    options.warn_about_plaintext_servers(config, config.webinars)
     options.warn_about_fence(config)
     # Before the ledger is opened, which may have to migrate it.
     check_settings(config)

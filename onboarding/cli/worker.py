@@ -107,7 +107,7 @@ def worker_command(
     if metrics:
         check_output_file(metrics, config, targets)
     options.warn_about_secrets(config)
-    options.warn_about_plaintext(config)
+    options.warn_about_plaintext_servers(config, config.webinars)
     options.warn_about_fence(config)
     roles = frozenset(role or WorkerRole)
 
