@@ -26,8 +26,9 @@ MOST_CHARACTERS = 32_767
 
 # U+FFFD is also what decoding with "replace" leaves, so damage of either origin is refused alike.
 _DAMAGED = "\ufffd"
-# What separates addresses in a cell that was copied from a mail program: `Name <a@b>; c@d`.
-_BETWEEN = r"\s<>()\[\]\"',;:/|&"
+# What separates addresses in a cell that was copied from a mail program: `Name <a@b>; c@d`. Those
+# by number are what Chinese and Japanese keyboards write for some of the others, and dots of lists.
+_BETWEEN = r"\s<>()\[\]\"',;:/|&\\\u3001\u00b7\u2022\uff0c\uff1b\uff1a\uff0f\uff5c\uff06"
 _ADDRESSES = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}@]+@[^{_BETWEEN}@]+")
 """Begins at a word's start only, so that a long cell takes no longer than its length."""
 # The starts that `reports.csv_file` guards. With one missing here, a roster that goes out and comes
@@ -266,10 +267,12 @@ _EXCEL_ERRORS = """
 #NIMI? #LUKU! #PUUTTUU! #PUUTTUU #LEVITÄ! #LASKENTA! #DĚLENÍ_NULOU! #HODNOTA! #ODKAZ! #NÁZEV?
 #ČÍSLO! #NENÍ_K_DISPOZICI #PŘESAH! #VÝPOČET! #NULLA! #ZÉRÓOSZTÓ! #ÉRTÉK! #HIV! #NÉV? #SZÁM!
 #HIÁNYZIK #KIBONTÁS! #ПУСТО! #ДЕЛ/0! #ЗНАЧ! #ССЫЛКА! #ИМЯ? #ЧИСЛО! #Н/Д #ПЕРЕНОС! #ВЫЧИСЛ! #BOŞ!
-#SAYI/0! #DEĞER! #BAŞV! #AD? #SAYI! #YOK
-"""  # noqa: RUF001 - Russian Excel writes Cyrillic letters
+#SAYI/0! #DEĞER! #BAŞV! #AD? #SAYI! #YOK #ΚΕΝΟ! #ΔΙΑΙΡ/0! #ΤΙΜΗ! #ΑΝΑΦ! #ΟΝΟΜΑ? #ΑΡΙΘ! #Δ/Υ #ДІЛ/0!
+#ПОСИЛАННЯ! #ІМ'Я? #LOADING! Loading...
+"""  # noqa: RUF001 - Russian, Ukrainian and Greek Excel write letters of their own alphabets
 """In any case. By language: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish,
-Swedish, Danish and Norwegian, Finnish, Czech, Hungarian, Russian, Turkish."""
+Swedish, Danish and Norwegian, Finnish, Czech, Hungarian, Russian, Turkish, Greek, Ukrainian. Last
+is what Google Sheets shows while a value is on its way."""
 
 _KNOWN_ERRORS = frozenset(text.casefold() for text in _EXCEL_ERRORS.split())
 _LIBREOFFICE_ERROR = re.compile(

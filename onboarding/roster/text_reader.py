@@ -98,7 +98,8 @@ def _find_encoding(content: bytes) -> tuple[str, str]:
     if content.startswith(_UTF_16):
         return "utf-16", "strict"
     if content.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig", "strict"
+        # The mark says what the file was when it was saved: a row may have come later.
+        return "utf-8-sig", "surrogateescape"
     # Strict for Windows-1252: the five bytes that it lacks show that it is another encoding.
     return ("utf-8", "surrogateescape") if _is_utf8(content) else ("cp1252", "strict")
 

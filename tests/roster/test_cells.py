@@ -198,7 +198,24 @@ def refusal(rule: Callable[[str], str], text: str) -> str:
 
 @pytest.mark.parametrize(
     "between",
-    ["; ", ";", ", ", ",", " / ", "/", " and ", " und ", " & ", " ", "|", "\n", "> <", "\u3000"],
+    [
+        "; ",
+        ";",
+        ", ",
+        ",",
+        " / ",
+        "/",
+        " and ",
+        " und ",
+        " & ",
+        " ",
+        "|",
+        "\n",
+        "> <",
+        "\u3000",
+        "\u3001",
+        "\uff1b",
+    ],
 )
 def test_two_addresses_in_a_cell_are_told(between: str):
     assert refusal(cells.parse_email, f"ada@example.com{between}bob@example.com") == (
@@ -275,6 +292,8 @@ def test_separator_in_one_address_makes_no_two_of_it(text: str):
             "#HIÁNYZIK",
             "#DEĞER!",
             "#NENÍ_K_DISPOZICI",
+            "#\u0391\u039d\u0391\u03a6!",
+            "Loading...",
             "Err:502",
             "Fehler:508",
             "########",

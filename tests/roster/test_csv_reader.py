@@ -127,7 +127,6 @@ def test_quotation_mark_in_the_middle_of_a_cell_is_text():
         pytest.param("email,role".encode("utf-16-le"), id="utf-16 without a mark"),
         pytest.param(b"email,role\n\x81\x8d", id="bytes that Windows-1252 does not have"),
         pytest.param(b"\xff\xfee\x00m", id="half a character"),
-        pytest.param(b"\xef\xbb\xbfrole,\xfc", id="UTF-8 by its mark, but broken"),
     ],
 )
 def test_file_that_is_no_text_stops_the_run(content: bytes):

@@ -1,6 +1,7 @@
 """One encoding or two: a row of Windows-1252 in a file of UTF-8 is read, and harms no other."""
 
 import json
+from codecs import BOM_UTF8
 
 import pytest
 
@@ -24,6 +25,15 @@ def test_row_of_another_encoding_spoils_no_other(rows: bytes):
 
     assert sorted(invitee.name for invitee in people.invitees) == ["Jörg Müller", "Zoë Größe"]
     assert people.problems == ()
+
+
+def test_row_of_another_encoding_in_a_file_with_a_byte_order_mark_is_read_too():
+    """Excel's “CSV UTF-8” has the mark; what is written to its end later need not be UTF-8."""
+    assert names(BOM_UTF8 + HEADER + UTF8 + CP1252) == ["Jörg Müller", "Zoë Größe"]
+    assert names(BOM_UTF8 + HEADER + CP1252) == ["Zoë Größe"]
+    assert [problem.message for problem in roster.read(BOM_UTF8 + HEADER + BOTH).problems] == [
+        MIXED
+    ]
 
 
 def test_file_without_a_line_of_utf8_is_windows_1252_whatever_its_bytes_look_like():
