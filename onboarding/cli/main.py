@@ -81,7 +81,7 @@ COMMANDS = (
         "preview", "templates", LOOK, "Show each person's messages in a browser, or as files."
     ),
     CommandRow("status", "show", LOOK, "Show who has their link and who has not, and why."),
-    CommandRow("history", "show", LOOK, "Show everything that happened to one address, in order."),
+    CommandRow("history", "show", LOOK, "Show all that happened to an address, or to a webinar."),
     CommandRow(
         "show", "kept", LOOK, "Show the messages that a person was sent; join links are masked."
     ),

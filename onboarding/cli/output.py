@@ -157,7 +157,7 @@ def colleagues_json(colleagues: Sequence[Colleague]) -> list[dict[str, str]]:
 
 
 def history_json(events: Sequence[HistoryEvent]) -> list[dict[str, Any]]:
-    """`history --json`: what happened to one address."""
+    """`history --json`: what happened to one address, or to a webinar as a whole."""
     return [
         {
             "at": event.at.isoformat(),

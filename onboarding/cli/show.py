@@ -34,7 +34,12 @@ from onboarding.pipeline.cron_removals import load_cron_removals
 from onboarding.pipeline.inputs import load_roster_file
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.refresh import plan_fresh, refresh
-from onboarding.pipeline.status import Status, read_history, read_status
+from onboarding.pipeline.status import (
+    Status,
+    read_history,
+    read_status,
+    read_webinar_history,
+)
 from onboarding.pipeline.target import Target, find_webinar
 from onboarding.plan import Options, Plan, Snapshot
 from onboarding.plan.cron_removals import CronRemovals
@@ -100,21 +105,37 @@ def status_command(
         print_status(found)
 
 
+Who = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHO", help="A person's address; or a webinar, as NAME in other commands."
+    ),
+]
+
+
 def history_command(
-    email: options.PersonEmail,
+    who: Who,
     *,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
-    """Show everything that happened to one address, in order."""
-    events = read_history(options.load_config(config_file), email, ProgressLines())
+    """Show all that happened to an address, or to a webinar.
+
+    Of a webinar: what was done about the whole of it, such as approvals, runs and pauses.
+    """
+    config = options.load_config(config_file)
+    # No webinar's name has an @-sign, and no address is without one.
+    if "@" in who:
+        events = read_history(config, who, ProgressLines())
+    else:
+        events = read_webinar_history(*find_webinar(config, who), ProgressLines())
     if as_json:
         echo_json(history_json(events))
         return
     if not events:
-        echo(f"The ledger has nothing about {email}.")
+        echo(f"The ledger has nothing about {who}.")
         return
-    print_history(email, events)
+    print_history(who, events)
 
 
 async def show_plan(

@@ -215,15 +215,15 @@ def _print_next(status: Status, time_zone: str) -> None:
     )
 
 
-def print_history(email: str, events: Sequence[HistoryEvent]) -> None:
-    """Print everything that happened to an address, in order."""
+def print_history(who: str, events: Sequence[HistoryEvent]) -> None:
+    """Print everything that happened to an address, or to a webinar as a whole, in order."""
     rows = [_history_row(event) for event in events]
     columns = ("when", "webinar", "message", "what", "detail")
     narrow = [
         (f"  {when}  ", f"{title}: {what}\n{detail}".rstrip())
         for when, title, _number, what, detail in rows
     ]
-    print_table(f"History of {email}", columns, rows, narrow=narrow)
+    print_table(f"History of {who}", columns, rows, narrow=narrow)
 
 
 def describe_pause(name: str, until: datetime | None, time_zone: str) -> str:

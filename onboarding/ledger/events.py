@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from onboarding.ledger.schema import events, sessions
+from onboarding.model.accounts import AccountKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,28 @@ def act_detail(by: str, note: str = "") -> str:
 
 def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:
     """List everything that happened to an address, in order, in all sessions."""
+    return _load_events(connection, events.c.key == key)
+
+
+def list_session_events(
+    connection: sa.Connection, account: AccountKey, webinar_id: str, session_id: str
+) -> Sequence[Event]:
+    """List what was done about a webinar as a whole, in order: approvals, runs, pauses.
+
+    An empty `session_id` means all sessions of the webinar.
+    """
+    where = [
+        events.c.key == WHOLE_SESSION,
+        sessions.c.server == account.server,
+        sessions.c.account == account.name,
+        sessions.c.webinar_id == webinar_id,
+    ]
+    if session_id:
+        where.append(sessions.c.session_id == session_id)
+    return _load_events(connection, *where)
+
+
+def _load_events(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Sequence[Event]:
     query = (
         sa.select(
             events.c.at,
@@ -111,7 +134,7 @@ def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:
             events.c.detail,
         )
         .join(sessions, sessions.c.id == events.c.session)
-        .where(events.c.key == key)
+        .where(*where)
         # Not by time: a clock that was set back must not change the order of what happened.
         .order_by(events.c.id)
     )

@@ -5,7 +5,7 @@ Asks only the ledger, and changes nothing in it. For tables, reports and program
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -251,7 +251,30 @@ def read_history(config: Config, email: str, progress: Progress) -> Sequence[His
 
     Raises what `ledger.read_only.read_ledger` raises.
     """
-    load = partial(events.list_events, key=address_key(email))
-    # No ledger is no error here: nothing happened to the address, and that is an answer.
+    return _read_events(config, partial(events.list_events, key=address_key(email)), progress)
+
+
+def read_webinar_history(
+    config: Config, target: Target, progress: Progress
+) -> Sequence[HistoryEvent]:
+    """Read what was done about a webinar as a whole, in order: approvals, runs, pauses.
+
+    `config` is that of the target's company. Raises what `ledger.read_only.read_ledger` raises.
+    """
+    load = partial(
+        events.list_session_events,
+        account=config.account,
+        webinar_id=target.webinar_id,
+        session_id=target.session_id,
+    )
+    return _read_events(config, load, progress)
+
+
+def _read_events(
+    config: Config,
+    load: Callable[[sa.Connection], Sequence[HistoryEvent]],
+    progress: Progress,
+) -> Sequence[HistoryEvent]:
+    # No ledger is no error here: nothing has happened, and that is an answer.
     found = read_ledger(find_place(config.ledger), load, progress) or []
     return [clean_event(event, config.secrets) for event in found]

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.command import on
 from tests.pipeline.approving import approval_stage, see_page
 from tests.samples import JOERG
-from tests.stage import HOST, NAME, PANELIST, ROOMY
+from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +26,28 @@ async def test_a_page_is_approved_and_then_carried_out(tmp_path):
         assert "was approved before by the same person" in again.out
         assert "is newer" not in again.out
         assert (await on(scene, "run", NAME, "--yes")).code == 0
+
+
+async def test_history_of_a_webinar_says_who_approved_and_agreed_to_what(tmp_path):
+    async with approval_stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        before = await on(scene, "history", NAME)
+        digest = (await see_page(scene)).digest[:12]
+        await on(scene, "approve", NAME, digest, "--by", "Dana Brooks", "--note", "seen with legal")
+        await on(scene, "run", NAME, "--yes", "--by", "Mia Berg")
+        await on(scene, "pause", NAME, "--by", "Mia Berg")
+        seen = await on(scene, "history", NAME, "--json")
+        by_ids = await on(scene, "history", f"{WEBINAR}/{SESSION}", "--json")
+        other = await on(scene, "history", f"{WEBINAR}/1", "--json")
+        unknown = await on(scene, "history", "lanch")
+
+    assert (before.code, before.out) == (0, f"The ledger has nothing about {NAME}.\n")
+    assert [(event["what"], event["detail"]) for event in json.loads(seen.out)] == [
+        ("approve", f"by Dana Brooks: {digest}, seen with legal"),
+        ("run", "by Mia Berg: Register 1, send 2 mails"),
+        ("pause", "by Mia Berg"),
+    ]
+    assert (by_ids.out, json.loads(other.out)) == (seen.out, [])
+    assert (unknown.code, "Did you mean launch?" in unknown.err) == (2, True)
 
 
 async def test_who_is_held_back_is_shown_by_plan_and_status(tmp_path):

@@ -15,6 +15,7 @@ from onboarding.ledger import (
     sql,
 )
 from onboarding.ledger.schema import HELD, REAL
+from onboarding.model.accounts import AccountKey
 from onboarding.model.deliveries import State, Transition
 from tests.ledger.making import (
     ADA,
@@ -30,6 +31,7 @@ from tests.ledger.making import (
     seen,
     sending,
 )
+from tests.samples import SERVER
 
 
 @pytest.fixture
@@ -96,6 +98,7 @@ CASES = {
     ),
     "retry": lambda c, session_row: operator_actions.retry_unsent(c, session_row, None, "Mia", NOW),
     "history": lambda c, _: events.list_events(c, "person1@example.com"),
+    "history of a webinar": lambda c, _: events.list_session_events(c, AccountKey(SERVER), "1", ""),
     "problems": sessions.list_problems,
     "roster": roster_rows.load_roster,
     "registered at": registrations.list_registered_at,
