@@ -91,6 +91,7 @@ def make_context(
         previous=_previous_context(request, request.previous, zone, locale)
         if request.previous
         else None,
+        called_off=request.called_off,
         panel=said.panel(request),
     )
 

@@ -112,7 +112,10 @@ class AddTo:
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """All names that a template may use, with plain values only: none of them can do anything."""
+    """All names that a template may use, with plain values only: none of them can do anything.
+
+    `called_off` is true only in a cancellation.
+    """
 
     kind: str
     invitee: Recipient
@@ -122,6 +125,7 @@ class TemplateContext:
     join_link: str
     phone_code: str
     previous: PreviousContext | None
+    called_off: bool
     panel: tuple[Person, ...]
 
     def names(self) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class MessageRequest:
     mailbox holds so far (updates). `entry` is the id of the schedule's entry that it is for, empty
     for other kinds; `template` names its templates (empty: those of its kind). `join_link` is the
     link that the message has to hold: the invitee's own, None for a kind that holds no link.
-    `participation` is what the reader has answered to these times, None for no answer.
+    `participation` is what the reader has answered to these times, None for no answer. With
+    `called_off` a cancellation says that the session does not take place, not that the reader left.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class MessageRequest:
     sequence: int = 0
     counted_from: datetime | None = None
     participation: Answer | None = None
+    called_off: bool = False
     join_link: SecretStr | None = field(init=False)
 
     def __post_init__(self) -> None:

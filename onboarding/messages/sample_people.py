@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from onboarding.messages.mime import MessageParts
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.kinds import RULES, Kind, default_template
+from onboarding.model.kinds import RULES, Kind, clears_facts, default_template
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus
 
@@ -69,11 +69,13 @@ def sample_messages(languages: Iterable[str], scheduled: Sequence[str]) -> Itera
     """
     earlier = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
     wanted = [
-        (kind, template)
+        (kind, template, called_off)
         for kind in Kind
         for template in (scheduled if RULES[kind].template else (default_template(kind),))
+        # A cancellation has other words for a session that does not take place.
+        for called_off in ((False, True) if clears_facts(kind) else (False,))
     ]
-    for (kind, template), invitee, language, rich in product(
+    for (kind, template, called_off), invitee, language, rich in product(
         wanted, PANEL, languages, (True, False)
     ):
         registration = Registration(
@@ -92,6 +94,7 @@ def sample_messages(languages: Iterable[str], scheduled: Sequence[str]) -> Itera
             recipient=invitee.email,
             panel=PANEL if rich else (),
             previous=earlier if rich and RULES[kind].shows_previous else None,
+            called_off=called_off,
         )
 
 

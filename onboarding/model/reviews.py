@@ -72,6 +72,7 @@ class PlannedMessage:
     why. `due_at` is None for what is sent as soon as a run is started. `reason` says why it is due.
     `text` is its text part with the made-up panel, for comparing. `covered`: it needs no further
     approval. `difference` is a unified diff of its text against what was approved last.
+    `called_off`: it says that the session does not take place.
     """
 
     invitee: Invitee
@@ -88,6 +89,7 @@ class PlannedMessage:
     text: str = ""
     covered: bool = False
     difference: str = ""
+    called_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

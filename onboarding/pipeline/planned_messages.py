@@ -60,6 +60,14 @@ class RealPanel:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageForm:
+    """What gives a message of one kind other words: what the reader knew before, or a call-off."""
+
+    previous: Facts | None = None
+    called_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedMessages:
     """Renders the messages of one session's plan.
 
@@ -93,7 +101,10 @@ class PlannedMessages:
         """Render a message as it is due now. `record` is None while their link is still to come."""
         held = self.snapshot.mailbox(invitee.key).facts
         # The real last facts, but for the link: an update names each thing that has changed.
-        message = self._plan(invitee, kind, _replace_link(held, record) if held else None)
+        form = MessageForm(
+            _replace_link(held, record) if held else None, self.snapshot.says_called_off(kind)
+        )
+        message = self._plan(invitee, kind, form)
         if message.shown is None:
             return message
         wording = self.find_wording(message, message.facts) if kind in FOLLOWS_FACTS else ""
@@ -105,18 +116,21 @@ class PlannedMessages:
 
     def plan_scheduled(self, invitee: Invitee, entry: Entry) -> PlannedMessage:
         """Render the message of an entry for a person."""
-        return self._plan(invitee, Kind.SCHEDULED, None, entry)
+        return self._plan(invitee, Kind.SCHEDULED, MessageForm(), entry)
 
-    def plan_conditional(self, invitee: Invitee, kind: Kind, reason: str) -> PlannedMessage:
+    def plan_conditional(
+        self, invitee: Invitee, kind: Kind, reason: str, *, called_off: bool = False
+    ) -> PlannedMessage:
         """Render the message that follows if the session moves, or the person is removed.
 
         It tells today's facts. An update says that the session was a day earlier before, and the
-        link another one.
+        link another one. With `called_off` the session does not take place.
         """
         facts = self._find_facts(invitee)
         previous = Facts(OTHER_LINK, facts.role, facts.start - EARLIER, facts.duration)
         # No digest: this message is not due. An equal digest later would be taken for its approval.
-        message = replace(self._plan(invitee, kind, previous), digest="", reason=reason)
+        form = MessageForm(previous, called_off)
+        message = replace(self._plan(invitee, kind, form), digest="", reason=reason)
         if message.shown is None:
             return message
         return replace(message, wording=self.find_wording(message, facts))
@@ -125,11 +139,11 @@ class PlannedMessages:
         """Compute what a message says beside its facts: its digest if it had these facts.
 
         A template may have other words for each thing that has changed, so that an update's wording
-        is made of all of them. Empty if one can't be rendered.
+        is made of all of them, and a cancellation's of both reasons. Empty if one can't be made.
         """
         contents: list[MessageContent] = []
-        for previous in _list_previous(message.kind, facts):
-            content = self._render(self._request(message.invitee, message.kind, facts, previous))
+        for form in _list_forms(message.kind, facts):
+            content = self._render(self._request(message.invitee, message.kind, facts, form))
             # Empty is never equal to a stored wording, so what can't be rendered is held back.
             if isinstance(content, Rejected):
                 return ""
@@ -137,12 +151,14 @@ class PlannedMessages:
         return wording_digest(contents)
 
     def _plan(
-        self, invitee: Invitee, kind: Kind, previous: Facts | None, entry: Entry | None = None
+        self, invitee: Invitee, kind: Kind, form: MessageForm, entry: Entry | None = None
     ) -> PlannedMessage:
         facts = self._find_facts(invitee)
         id_ = entry.id if entry else ""
-        message = PlannedMessage(invitee, kind, id_, "", "", facts, "", None)
-        request = self._request(invitee, kind, facts, previous, entry)
+        message = PlannedMessage(
+            invitee, kind, id_, "", "", facts, "", None, called_off=form.called_off
+        )
+        request = self._request(invitee, kind, facts, form, entry)
         content = self._render(request)
         if isinstance(content, Rejected):
             return replace(message, fault=content.reason)
@@ -175,7 +191,7 @@ class PlannedMessages:
         invitee: Invitee,
         kind: Kind,
         facts: SessionFacts,
-        previous: Facts | None,
+        form: MessageForm,
         entry: Entry | None = None,
     ) -> MessageRequest:
         rules = RULES[kind]
@@ -195,7 +211,8 @@ class PlannedMessages:
             date=self._find_date(invitee, facts, entry),
             recipient=invitee.email,
             panel=PANEL,
-            previous=previous if rules.shows_previous else None,
+            previous=form.previous if rules.shows_previous else None,
+            called_off=form.called_off,
             entry=entry.id if entry else "",
             template=entry.template if entry else "",
         )
@@ -235,14 +252,17 @@ def _replace_link(held: Facts, record: Registration | None) -> Facts:
     return replace(held, link=link_digest(STAND_IN_LINK) if is_same else OTHER_LINK)
 
 
-def _list_previous(kind: Kind, facts: SessionFacts) -> Sequence[Facts | None]:
-    """List what a reader may have read before: every choice of what has changed since."""
+def _list_forms(kind: Kind, facts: SessionFacts) -> Sequence[MessageForm]:
+    """List the forms of a message: every choice of what has changed, or of why it is sent."""
+    if clears_facts(kind):
+        return (MessageForm(), MessageForm(called_off=True))
     if not RULES[kind].shows_previous:
-        return (None,)
+        return (MessageForm(),)
     other_role = next(role for role in Role if role is not facts.role)
     choices = product(
         (link_digest(STAND_IN_LINK), OTHER_LINK), (facts.role, other_role), (timedelta(), EARLIER)
     )
     return [
-        Facts(link, role, facts.start - earlier, facts.duration) for link, role, earlier in choices
+        MessageForm(Facts(link, role, facts.start - earlier, facts.duration))
+        for link, role, earlier in choices
     ]

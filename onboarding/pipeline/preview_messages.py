@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -25,7 +26,7 @@ from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.accounts import AccountKey
 from onboarding.model.deliveries import Message, Outcome, Rejected, calendar_uid, message_id
 from onboarding.model.entries import Entry, Schedule
-from onboarding.model.kinds import RULES, Kind
+from onboarding.model.kinds import RULES, Kind, clears_facts
 from onboarding.model.people import Colleague, Invitee, Role, Roster, format_problem
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import (
@@ -51,6 +52,9 @@ LINKS = "https://join.example/made-up-link/"
 PHONE_CODE = "123 456 789"
 LEAD = timedelta(minutes=15)
 """How long before the start the panel arrives; the ledger doesn't keep RingCentral's figure."""
+
+CALL_OFF_NAME = "call-off"
+"""Names the files of the cancellation for a session that does not take place."""
 
 TUESDAY = 1
 """The sample session's day of the week, as `weekday` counts: Monday is 0."""
@@ -118,11 +122,11 @@ def build_preview(
     return Preview(
         name=target.name,
         people=people,
-        names={name: label for name, label, _kind, _entry in messages},
+        names={shown.name: shown.label for shown in messages},
         requests={
-            (person.row, name): _build_request(person, kind, setting, entry)
+            (person.row, shown.name): _build_request(person, shown, setting)
             for person in people
-            for name, _label, kind, entry in messages
+            for shown in messages
         },
         protected=ProtectedValues.of(list(links), addresses),
         folders=template_folders(config, target.templates),
@@ -225,12 +229,24 @@ def _sample_start(now: datetime) -> datetime:
     return now.replace(hour=13, minute=0, second=0, microsecond=0) + timedelta(days=days)
 
 
-def _list_messages(schedule: Schedule) -> Iterator[tuple[str, str, Kind, Entry | None]]:
-    """List the messages of a preview: name of files, name for people, kind, and entry if any."""
+class _Shown(NamedTuple):
+    """A message of a preview: name of files, name for people, and what it is."""
+
+    name: str
+    label: str
+    kind: Kind
+    entry: Entry | None = None
+    called_off: bool = False
+
+
+def _list_messages(schedule: Schedule) -> Iterator[_Shown]:
+    """List the messages that each person of a preview gets."""
     for kind in Kind:
         if not RULES[kind].template:
-            yield kind.value, kind.value, kind, None
-    taken = {kind.value for kind in Kind}
+            yield _Shown(kind.value, kind.value, kind)
+        if clears_facts(kind):
+            yield _Shown(CALL_OFF_NAME, f"{kind.value} (called off)", kind, called_off=True)
+    taken = {CALL_OFF_NAME, *(kind.value for kind in Kind)}
     scheduled = next(kind for kind in Kind if RULES[kind].template)
     for entry in schedule.entries:
         # An entry's id may hold spaces and colons, which no file's name should.
@@ -238,12 +254,11 @@ def _list_messages(schedule: Schedule) -> Iterator[tuple[str, str, Kind, Entry |
         while name in taken:
             name += "-"
         taken.add(name)
-        yield name, entry.id, scheduled, entry
+        yield _Shown(name, entry.id, scheduled, entry)
 
 
-def _build_request(
-    person: Invitee, kind: Kind, setting: _Setting, entry: Entry | None = None
-) -> MessageRequest:
+def _build_request(person: Invitee, shown: _Shown, setting: _Setting) -> MessageRequest:
+    kind, entry = shown.kind, shown.entry
     session, rules = setting.session, RULES[kind]
     link = _make_trial_link(person)
     registration = Registration(
@@ -268,6 +283,7 @@ def _build_request(
         recipient=person.email,
         panel=setting.panel,
         previous=previous if rules.shows_previous else None,
+        called_off=shown.called_off,
         entry=entry.id if entry else "",
         template=entry.template if entry else "",
     )

@@ -47,6 +47,7 @@ from onboarding.smtp.settings import SmtpSettings
 
 IF_MOVED = "if the session moves, or the link or the role changes"
 IF_REMOVED = "if the person is removed"
+IF_CALLED_OFF = "if the session is called off"
 
 
 async def make_review(
@@ -121,12 +122,17 @@ async def store_review(services: Services, state: RunState, review: Review) -> N
     """Store what a page showed, so that it can be approved. Call it once the page is written."""
     # A message with a fault is not stored, so the approval does not cover it once the fault is
     # gone.
-    shown = [message for message in review.all_messages if message.shown]
+    # One for each kind and entry: both cancellations of a person have one wording.
+    shown = {
+        (message.invitee.key, message.kind, message.entry): message
+        for message in reversed(review.all_messages)
+        if message.shown
+    }
     await services.ledger.run(
         reviews.add_review,
         state.session_row,
         review.digest,
-        [as_reviewed(message) for message in shown],
+        [as_reviewed(message) for message in shown.values()],
         name_changes(review.changes),
         review.made_at,
     )
@@ -146,6 +152,9 @@ def _compare(
 def _compare_conditional(message: PlannedMessage, approved: Approved) -> PlannedMessage:
     if is_act_covered(message, approved):
         return replace(message, covered=True)
+    # What is stored of a person's cancellations is the other one's text.
+    if message.called_off:
+        return message
     return replace(message, difference=describe_difference(message, approved))
 
 
@@ -175,7 +184,8 @@ def _plan_conditional(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedM
     for item in plan.items:
         for kind, invitee, reason in _list_conditional(item, planned.snapshot):
             if kind is not item.mail:
-                yield planned.plan_conditional(invitee, kind, reason)
+                is_called_off = reason == IF_CALLED_OFF
+                yield planned.plan_conditional(invitee, kind, reason, called_off=is_called_off)
 
 
 def _plan_ahead(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedMessage]:
@@ -208,6 +218,7 @@ def _list_conditional(item: PlanItem, snapshot: Snapshot) -> Iterator[tuple[Kind
     # A mailbox without a link has nothing that a cancellation could take back.
     if is_on_board or snapshot.mailbox(item.invitee.key).facts is not None:
         yield Kind.CANCELLATION, _find_remembered(item, snapshot), IF_REMOVED
+        yield Kind.CANCELLATION, _find_remembered(item, snapshot), IF_CALLED_OFF
 
 
 def _find_remembered(item: PlanItem, snapshot: Snapshot) -> Invitee:

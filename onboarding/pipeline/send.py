@@ -140,6 +140,7 @@ def _compose_message(
         entry=delivery.entry,
         template=entry.template if entry else "",
         participation=run.state.snapshot.participation(recipient.invitee.key),
+        called_off=run.state.snapshot.says_called_off(delivery.kind),
     )
     message = run.composer.compose(request)
     if isinstance(message, Rejected) or run.bounce_tokens is None:

@@ -14,7 +14,7 @@ from onboarding.model.addresses import address_key
 from onboarding.model.answers import Answer
 from onboarding.model.deliveries import Mailbox
 from onboarding.model.entries import Attendance, Schedule
-from onboarding.model.kinds import Kind
+from onboarding.model.kinds import Kind, clears_facts
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.registrations import MANAGED, Change, ManagedRegistration, Standing
 from onboarding.model.sessions import (
@@ -137,6 +137,10 @@ class Snapshot:
     def is_over(self) -> bool:
         """Whether it is too late to get on board, even if RingCentral says it is scheduled."""
         return has_ended(self.session.status, self.session.end, self.now)
+
+    def says_called_off(self, kind: Kind) -> bool:
+        """Whether a message of this kind says that the session does not take place."""
+        return self.call_off is not None and clears_facts(kind)
 
     def mailbox(self, key: str) -> Mailbox:
         """What one mailbox holds."""

@@ -207,7 +207,7 @@ def _group_alike(messages: Sequence[PlannedMessage], review: Review) -> list[lis
         invitee, state = message.invitee, state_of(message, review)
         # With state and fault in the key: else a message that can't be made would hide behind one
         # that can.
-        about = (message.kind, message.entry, invitee.role, invitee.language)
+        about = (message.kind, message.entry, message.called_off, invitee.role, invitee.language)
         groups.setdefault((*about, state, message.fault), []).append(message)
     return list(groups.values())
 

@@ -1,7 +1,10 @@
 """What a person does about single people is their own approval, but under `approval = "strict"`."""
 
+import shutil
+
 import pytest
 
+from onboarding import samples
 from onboarding.pipeline.acts import NotApproved
 from tests.pipeline.approving import approval_stage, approve_all
 from tests.pipeline.test_call_off import call_off
@@ -48,3 +51,20 @@ async def test_strict_lets_go_what_an_approved_page_showed(tmp_path):
         await scene.run()
         results, _ = await resend(scene, JOERG)
         assert outcomes(results) == {JOERG: "sent"}
+        result, _ = await call_off(scene)
+        assert result.sent == 2
+
+
+async def test_strict_refuses_a_call_off_whose_words_have_changed(tmp_path):
+    """The page showed them: they are approved with the words for a person who is removed."""
+    async with approval_stage(tmp_path, PEOPLE, '"strict"') as scene:
+        templates = tmp_path / "templates"
+        shutil.copytree(samples.find_templates(), templates)
+        await approve_all(scene)
+        await scene.run()
+        letter = templates / "cancellation.txt.j2"
+        text = letter.read_text(encoding="utf-8")
+        letter.write_text(text.replace("does not take place", "is postponed"), encoding="utf-8")
+        with pytest.raises(NotApproved, match=GUEST):
+            await call_off(scene)
+        assert len(scene.told()) == 2

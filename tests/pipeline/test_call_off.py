@@ -1,5 +1,6 @@
 """A webinar that does not take place: every person with a link is told, and nothing follows."""
 
+import re
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +16,7 @@ from onboarding.pipeline.call_off import (
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.target import find_target
+from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.pipeline.test_resend import outcomes, resend
 from tests.stage import COHOST, HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
@@ -68,6 +70,46 @@ async def test_every_person_with_a_link_gets_a_cancellation_and_no_run_sends_mor
         after = await scene.run()
         assert (after.sent, after.exit_code, await scene.cron()) == (0, 0, 0)
         assert len(scene.told()) == 6
+
+
+def texts(scene: Stage, since: int) -> dict[str, str]:
+    """The text part of each person's message."""
+    return {
+        mail["To"].addresses[0].addr_spec: mail.get_body(("plain",)).get_content()
+        for mail in scene.messages()[since:]
+    }
+
+
+async def test_cancellation_says_that_the_webinar_does_not_take_place(tmp_path):
+    """And not that its reader was removed: nobody is, and their links still work."""
+    people = [*PEOPLE, panelist(2, language="de")]
+    async with stage(tmp_path, [*people, panelist(1)]) as scene:
+        await scene.run()
+        scene.write_roster(people)
+        await scene.run(Options(remove=True))
+        (removed,) = texts(scene, 5).values()
+        await call_off(scene)
+        told = texts(scene, 6)
+
+    assert "You are no longer on the panel" in removed
+    assert "Your join link no longer works." in removed
+    assert "Dieses Webinar findet nicht statt." in told["guest2@example.com"]
+    for email in ALL:
+        assert "This webinar does not take place" in told[email]
+    for text in told.values():
+        assert not re.search("no longer|gehören nicht mehr|zurückgezogen", text)
+
+
+async def test_deferred_cancellation_says_so_too(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene:
+        await scene.run()
+        port = scene.variables["ONBOARDING_SMTP__PORT"]
+        scene.variables["ONBOARDING_SMTP__PORT"] = "1"
+        with pytest.raises(TryLater):
+            await call_off(scene)
+        scene.variables["ONBOARDING_SMTP__PORT"] = port
+        assert (await scene.run()).sent == 1
+        assert "This webinar does not take place" in texts(scene, 1)[HANNA]
 
 
 async def test_nobody_is_removed_or_added_at_ringcentral(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from onboarding.model.kinds import Kind
 from onboarding.pipeline.planned_messages import STAND_IN_LINK
 from onboarding.pipeline.refresh import read_roster, refresh
-from onboarding.pipeline.review import make_review
+from onboarding.pipeline.review import IF_CALLED_OFF, IF_REMOVED, make_review
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from tests.samples import HANNA, JOERG
@@ -51,8 +51,16 @@ async def test_review_shows_all_messages_before_any_person_is_registered(tmp_pat
         assert by_person(made.conditional) == [
             (HANNA.email, Kind.UPDATE),
             (HANNA.email, Kind.CANCELLATION),
+            (HANNA.email, Kind.CANCELLATION),
             (JOERG.email, Kind.UPDATE),
             (JOERG.email, Kind.CANCELLATION),
+            (JOERG.email, Kind.CANCELLATION),
+        ]
+        cancellations = made.conditional[4:]
+        assert [message.reason for message in cancellations] == [IF_REMOVED, IF_CALLED_OFF]
+        assert [message.shown.subject for message in cancellations if message.shown] == [
+            "Cancelled: your part in The Launch",
+            "Cancelled: The Launch",
         ]
         for message in (*made.messages, *made.conditional):
             assert message.fault == ""

@@ -51,7 +51,7 @@ def test_warnings_come_first_then_counts_changes_forecast_messages_and_the_diges
         "Warnings",
         "What changes at RingCentral",
         "Messages",
-        "If the session moves or a person is removed",
+        "If the session moves or is called off, or a person is removed",
         "Approve exactly this page",
     ]
     assert [words(item) for item in page.css(".warnings li")] == [
