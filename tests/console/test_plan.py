@@ -68,9 +68,9 @@ async def test_each_message_of_a_plan_has_its_page_and_its_frame(tmp_path):
         whole = await browser.get(at)
         missing = await browser.get(f"{at}/messages/99")
 
-    # Two that are due, and an update and a cancellation for each of the two roles.
-    assert [page.status_code for page in pages] == [200] * 6
-    assert "1 of 6" in pages[0].text
+    # Two that are due, and an update and two cancellations for each of the two roles.
+    assert [page.status_code for page in pages] == [200] * 8
+    assert "1 of 8" in pages[0].text
     assert frame.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
     assert "Approve exactly this page" in whole.text
     assert missing.status_code == 404
