@@ -132,7 +132,7 @@ def test_preview_writes_files_without_any_server_or_ledger(folder):
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
     assert (seen.code, seen.out) == (
         0,
-        f"3 people, 9 messages: open {folder / 'pages' / 'index.html'}\n",
+        f"3 people, 12 messages: open {folder / 'pages' / 'index.html'}\n",
     )
     index = (folder / "pages" / "index.html").read_text(encoding="utf-8")
     assert "No run has looked at this webinar yet" in index
@@ -162,7 +162,7 @@ async def test_preview_shows_what_the_last_run_saw_and_no_real_link(tmp_path):
 def test_preview_names_bad_rows_and_serves_the_others(folder):
     write_roster(folder / "invitees.csv", [HOST, {**PANELIST, "role": "Speaker"}])
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert seen.out.startswith("1 person, 3 messages")
+    assert seen.out.startswith("1 person, 4 messages")
     assert "Roster row 3, role" in (folder / "pages" / "index.html").read_text(encoding="utf-8")
 
 
@@ -250,10 +250,11 @@ async def test_send_test_of_an_entry_counts_from_its_own_time(tmp_path, entry, s
 def test_preview_shows_every_entry(folder):
     add_schedule(folder)
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert seen.out.startswith("3 people, 18 messages")
+    assert seen.out.startswith("3 people, 21 messages")
     names = {file.name for file in (folder / "pages").rglob("*.page.html")}
     assert names == {
         *(f"{kind}.page.html" for kind in ("invitation", "update", "cancellation", "thanks")),
+        "call-off.page.html",
         "reminder-7d-09-00.page.html",
         "reminder-1h.page.html",
     }
