@@ -75,12 +75,13 @@ _CODED = re.compile(
     re.ASCII,
 )
 _ENCODED = re.compile(
-    # A soft line break, quoted-printable and percent signs.
-    r"=\s+|[=%]([0-9a-f]{2})"
-    # Entities of HTML.
-    r"|&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8});"
-    # Escapes of JSON and of programs.
-    r"|\\(?:u00|x)([0-9a-f]{2})|\\(?=[/:.])",
+    # A soft line break; quoted-printable and percent signs, also of percent signs (`%2525..`).
+    r"=\s+|[=%](?:25)*([0-9a-f]{2})"
+    # Entities of HTML, also of ampersands; those of numbers may lack their end.
+    r"|&(?:amp;)*(?:\#0*\d{1,7};?|\#x0*[0-9a-f]{1,6};?|[a-z]{2,8};)"
+    # Escapes of JSON and of programs: `\u0041`, `\U00000041`, `%u0041`, `\x41`, `\u{41}`, octal.
+    r"|(?:(?:\\{1,4}|%)u(?:0{6}|00)|\\{1,4}(?:x|u\{0*(?=[0-9a-f]+\})))([0-9a-f]{2})\}?"
+    r"|\\{1,4}(?:([01][0-7]{2})|(?=[/:.]))",
     re.IGNORECASE,
 )
 _TOKEN_CHARACTERS = re.compile(r"[\w+=~-]*", re.ASCII)
@@ -246,10 +247,12 @@ def _decode_once(view: _DecodedLine) -> _DecodedLine:
 def _decode_character(found: re.Match[str]) -> str:
     """Decode a character. Beyond ASCII it belongs to no link, token or code: it stays encoded."""
     digits = found[1] or found[2]
-    if digits:
-        char = chr(int(digits, 16))
+    if digits or found[3]:
+        char = chr(int(digits, 16) if digits else int(found[3], 8))
         return char if char.isascii() else found.group()
-    return html.unescape(found.group()) if found.group().startswith("&") else ""
+    if not found.group().startswith("&"):
+        return ""
+    return html.unescape(found.group().replace("amp;", ""))
 
 
 def _find_secrets(line: str, secrets: Secrets) -> list[tuple[Place, str]]:

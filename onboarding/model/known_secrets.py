@@ -176,9 +176,11 @@ def _find_windows(windows: Mapping[int, frozenset[str]], text: str) -> Iterator[
 
 
 def _encode_values(values: tuple[str, ...]) -> Iterator[str]:
-    """Yield the values that are long enough to be found by a part, as they are and in base64."""
+    """Yield the forms of values that are found by a part: as written, in base64, in hex."""
     for value in values:
-        yield from (form for form in (value, *as_base64(value)) if len(squeeze(form)[0]) >= SHORT)
+        in_hex = value.encode(errors="surrogatepass").hex()
+        forms = (value, *as_base64(value), in_hex, in_hex.upper())
+        yield from (form for form in forms if len(squeeze(form)[0]) >= SHORT)
 
 
 @lru_cache(maxsize=64)

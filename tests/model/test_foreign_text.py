@@ -68,6 +68,10 @@ def base64_of(text: str) -> str:
         ("https=3A//v.example/j/ab= cd", "(link to v.example)"),
         ("https&#58;&#x2f;&sol;v.example/j", "(link to v.example)"),
         ("\\u0068ttps\\u003a//v.example/j", "(link to v.example)"),
+        ("\\u{68}ttps\\U0000003a\\u{00002f}/v.example/j", "(link to v.example)"),
+        ("\\150ttps%u003a\\\\x2f\\057v.example/j", "(link to v.example)"),
+        ("https&#x0000003a&#47/v.example&amp;amp;#47;j", "(link to v.example)"),
+        ("https%2525252525253A//v.example%25252Fj", "(link to v.example)"),
         (wide("https://v.example/j/abc"), "(link to v.example)"),
         ("h\u200bttps://v.exa\x1b[31mmple/j\x00/abc", "(link to v.example)"),
         ("h\u0336ttps://v.example/j", "(link to v.example)"),
@@ -85,6 +89,9 @@ def base64_of(text: str) -> str:
         (f"password {PASSWORD}", "password (removed)"),
         (f"password {PASSWORD[3:15]}...", "password (removed)..."),
         (f"AUTH PLAIN {base64_of(chr(0) + 'me' + chr(0) + PASSWORD)[:38]}", "AUTH PLAIN (removed)"),
+        (f"hex {PASSWORD[:18].encode().hex()}", "hex (removed)"),
+        (f"hex {PASSWORD.encode().hex(':').upper()}", "hex (removed)"),
+        (f"hex {PASSWORD.encode().hex(' ')}", "hex (removed)"),
         ("pin4 is wrong, pin42 is not", "(removed) is wrong, pin42 is not"),
         (f"assertion={JWT}", "(removed)"),
         # What looks like a secret.
@@ -162,7 +169,17 @@ def test_length_is_bounded_however_long_the_text(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["a." * 4000, "1" * 8000, "a-" * 4000, "=3D" * 2700, "%25" * 2700, "https:" * 1300]
+    "text",
+    [
+        "a." * 4000,
+        "1" * 8000,
+        "a-" * 4000,
+        "=3D" * 2700,
+        "%25" * 2700,
+        "\\" * 8000,
+        "&" + "amp;" * 2000,
+        "https:" * 1300,
+    ],
 )
 def test_no_text_takes_long(text):
     """A pattern that tries again from every character would not come to an end here."""
@@ -181,6 +198,9 @@ ENCODINGS = {
     "percent signs": lambda text: "".join(f"%{ord(char):02x}" for char in text),
     "quoted-printable": lambda text: "".join(f"={ord(char):02X}" for char in text),
     "entities": lambda text: "".join(f"&#{ord(char)};" for char in text),
+    "entities without an end": lambda text: "".join(f"&#{ord(char)}" for char in text),
+    "percent signs, five times": lambda text: "".join(f"%25252525{ord(char):02x}" for char in text),
+    "octal": lambda text: "".join(f"\\{ord(char):03o}" for char in text),
     "entities of HTML": html.escape,
     "wrapped": " ".join,
     "soft line breaks": "= ".join,
