@@ -80,7 +80,7 @@ _ENCODED = re.compile(
     # Entities of HTML, also of ampersands; those of numbers may lack their end.
     r"|&(?:amp;)*(?:\#0*\d{1,7};?|\#x0*[0-9a-f]{1,6};?|[a-z]{2,8};)"
     # Escapes of JSON and of programs: `\u0041`, `\U00000041`, `%u0041`, `\x41`, `\u{41}`, octal.
-    r"|(?:(?:\\{1,4}|%)u(?:0{6}|00)|\\{1,4}(?:x|u\{0*(?=[0-9a-f]+\})))([0-9a-f]{2})\}?"
+    r"|(?:(?:\\{1,4}|%)u(?:0{6}|00)|\\{1,4}(?:x|u\{0{0,6}(?=[0-9a-f]{2}\})))([0-9a-f]{2})\}?"
     r"|\\{1,4}(?:([01][0-7]{2})|(?=[/:.]))",
     re.IGNORECASE,
 )
