@@ -27,7 +27,7 @@ from onboarding.errors import (
     Interrupted,
 )
 from onboarding.model.accounts import DEFAULT_ACCOUNT
-from onboarding.model.alerts import Alert, AlertKind
+from onboarding.model.alerts import MAILBOX_UNREADABLE
 from onboarding.pipeline.all_webinars import AllOptions, list_passes, run_pass
 from onboarding.pipeline.clock import Clock
 from onboarding.pipeline.lease import AlreadyRunning
@@ -123,15 +123,14 @@ def write_figures(file: Path, figures: RunFigures, exit_code: int) -> int:
 
 async def _send_alerts(services: Services, ends: Sequence[WebinarEnd], inbox: InboxEnd) -> None:
     """Tell the producer what needs a person, where `[alerts]` says how."""
-    settings = services.config.alerts
-    if not (settings.to or settings.webhook):
+    if not services.config.alerts.is_configured:
         return
     # A late import: without [alerts] a run does not need it.
     from onboarding.pipeline.alerts import find_alerts, send_alerts  # noqa: PLC0415
 
     found = await find_alerts(services, ends)
     if inbox.has_fault:
-        found.append(Alert("mailbox", AlertKind.MAILBOX))
+        found.append(MAILBOX_UNREADABLE)
     for sentence in await send_alerts(services, found):
         echo(sentence, err=True)
 

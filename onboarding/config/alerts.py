@@ -56,3 +56,8 @@ class AlertSettings(BaseModel, extra="forbid", frozen=True):
     format: Literal["json", "slack"] = "json"
     repeat: Annotated[SettingDuration, AfterValidator(_check_repeat)] = timedelta(hours=24)
     webhook: Annotated[SecretStr, AfterValidator(_check_webhook)] | None = None
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether alerts go anywhere."""
+        return bool(self.to or self.webhook)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from onboarding.config.companies import name_sections
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.ledger import looks
+from onboarding.model.alerts import Alert
 from onboarding.pipeline.alerts import find_alerts, send_alerts
 from onboarding.pipeline.run_values import Result
 from onboarding.pipeline.services import Services, open_act_services
@@ -41,10 +42,13 @@ async def end_sending(
 
 async def tell_producer(services: Services, ends: Sequence[WebinarEnd]) -> tuple[str, ...]:
     """Tell the producer what needs a person, where `[alerts]` says how. Returns what to print."""
-    settings = services.config.alerts
-    if not (settings.to or settings.webhook):
+    if not services.config.alerts.is_configured:
         return ()
-    found = await find_alerts(services, ends)
+    return await send_found_alerts(services, await find_alerts(services, ends))
+
+
+async def send_found_alerts(services: Services, found: Sequence[Alert]) -> tuple[str, ...]:
+    """Send what is due of these alerts. Returns what to print."""
     # With a connection of its own, which is closed: one that waits would keep a slot for weeks.
     async with open_act_services(services, services.progress, services.stop) as own:
         return tuple(await send_alerts(own, found))

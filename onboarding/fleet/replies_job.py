@@ -1,12 +1,12 @@
 """The job that reads what came back by mail, where a mailbox is configured."""
 
 from onboarding.errors import Interrupted
+from onboarding.fleet.outcome import send_found_alerts
 from onboarding.fleet.values import JobReport
-from onboarding.model.alerts import Alert, AlertKind
-from onboarding.pipeline.alerts import send_alerts
+from onboarding.model.alerts import MAILBOX_UNREADABLE
 from onboarding.pipeline.inbox import note_fault
 from onboarding.pipeline.inbox_alerts import read_news
-from onboarding.pipeline.services import Services, open_act_services
+from onboarding.pipeline.services import Services
 
 
 async def read_mailbox(services: Services) -> JobReport:
@@ -21,8 +21,6 @@ async def read_mailbox(services: Services) -> JobReport:
     is_news = await note_fault(services, error.message if error else "")
     if error is None:
         return JobReport(reading=reading)
-    # With a connection of its own, which is closed: one that waits would keep a slot for weeks.
-    async with open_act_services(services, services.progress, services.stop) as own:
-        said = await send_alerts(own, [Alert("mailbox", AlertKind.MAILBOX)])
+    said = await send_found_alerts(services, [MAILBOX_UNREADABLE])
     sentences = (*([f"replies: {error}"] if is_news else []), *said)
     return JobReport(sentences=sentences, reading=reading)

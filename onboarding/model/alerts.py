@@ -70,6 +70,10 @@ class Alert:
     is_event: bool = False
 
 
+MAILBOX_UNREADABLE = Alert("mailbox", AlertKind.MAILBOX)
+"""The mailbox of `[replies]` can't be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertLine:
     """All alerts of a kind about one webinar, in one sentence."""

@@ -12,6 +12,7 @@ import pytest
 from onboarding.ledger.schema import deliveries
 from onboarding.model.alerts import (
     FACTS,
+    MAILBOX_UNREADABLE,
     SENTENCES,
     Alert,
     AlertKind,
@@ -167,7 +168,7 @@ async def test_a_webhook_that_fails_is_said_once_and_tried_by_each_run(tmp_path,
 async def test_a_webhook_that_does_not_end_its_answer_is_tried_again(tmp_path):
     async with stage(tmp_path, [HOST]) as scene, serve_webhook() as hook:
         use_webhook(scene, hook)
-        alert = Alert("mailbox", AlertKind.MAILBOX)
+        alert = MAILBOX_UNREADABLE
         hook.ends = False
         async with scene.rooms() as services:
             said = await send_alerts(services, [alert], webhook_timeout=1.0)
@@ -187,7 +188,7 @@ async def test_a_webhook_that_does_not_end_its_answer_is_tried_again(tmp_path):
 async def test_of_two_processes_one_tells_a_thing(tmp_path):
     async with stage(tmp_path, [HOST]) as scene, serve_webhook() as hook:
         use_webhook(scene, hook)
-        alert = Alert("mailbox", AlertKind.MAILBOX)
+        alert = MAILBOX_UNREADABLE
         hook.is_open.clear()
         async with scene.rooms() as services, scene.rooms() as others:
             first = asyncio.create_task(send_alerts(services, [alert]))
