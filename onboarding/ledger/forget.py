@@ -36,10 +36,8 @@ from onboarding.ledger.schema import (
 )
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY
+from onboarding.model.people import FORGOTTEN
 from onboarding.model.registrations import Standing
-
-GONE = "(forgotten)"
-"""What stands in place of an address or a name."""
 
 # A new column that holds words of a person or a server belongs here, or `forget` leaves
 # a name in it.
@@ -247,8 +245,8 @@ def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
         deliveries.update()
         .where(deliveries.c.key.in_(person.keys))
         .values(
-            key=sa.literal(f"{GONE} ") + own_number,
-            email=GONE,
+            key=sa.literal(f"{FORGOTTEN} ") + own_number,
+            email=FORGOTTEN,
             # A Message-ID is a digest of the address: with it, a guess could be checked, and the
             # mail server's log could be searched.
             message_id=sa.literal("<forgotten-") + own_number + ">",
@@ -302,7 +300,7 @@ def _blank_column(
     query = sa.select(column.label("text"), *table.primary_key)
     count = 0
     for text, *key in connection.execute(query.where(column != "")).all():
-        blanked = pattern.sub(GONE, _write_out(text))
+        blanked = pattern.sub(FORGOTTEN, _write_out(text))
         if blanked == _write_out(text):
             continue
         is_row = [part == value for part, value in zip(table.primary_key, key, strict=True)]

@@ -99,6 +99,9 @@ class Problem:
         return self.code == NOT_APPROVED_CODE
 
 
+FORGOTTEN = "(forgotten)"
+"""What stands in place of the address or name of a person whose data was removed."""
+
 MOST_NAMED = 5
 """People that a sentence names: a reminder, or a changed template, concerns all."""
 

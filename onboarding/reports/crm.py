@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from onboarding.errors import ConfigurationError
+from onboarding.model.people import FORGOTTEN
 from onboarding.reports.report import STATUS_WORDS, Report, person_status
 from onboarding.reports.table import (
     CellsByColumn,
@@ -46,6 +47,9 @@ def build_crm_table(report: Report, shape: CrmShape) -> ReportTable:
     rows = []
     for webinar in report.webinars:
         for person in webinar.people:
+            # Their messages are counted in a report, but in a CRM this would become a contact.
+            if person.email == FORGOTTEN:
+                continue
             status = person_status(person)
             cells = person_cells(webinar, person, person.latest)
             rows.append({**cells, STATUS: shape.status.get(status, status)})

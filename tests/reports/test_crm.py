@@ -7,6 +7,7 @@ import pytest
 from onboarding.errors import ConfigurationError
 from onboarding.model.deliveries import State
 from onboarding.model.kinds import Kind
+from onboarding.model.people import FORGOTTEN
 from onboarding.reports.crm import CrmShape, build_crm_table
 from onboarding.reports.report import STATUS_WORDS, person_status
 from tests.reports.samples import ADA, BOB, IN_DOUBT, REPORT, SENT, report_on
@@ -23,6 +24,12 @@ def test_crm_has_a_row_for_each_person_in_its_own_words():
         ("ada@example.com", "Lovelace", "Invited", "Webinar"),
         ("bob@example.com", "Bauer", "in_doubt", "Webinar"),
     )
+
+
+def test_person_whose_data_was_removed_is_in_no_crm():
+    table = build_crm_table(report_on(ADA, replace(BOB, email=FORGOTTEN, name="")), SHAPE)
+
+    assert [row[0] for row in table.rows] == ["ada@example.com"]
 
 
 def test_rosters_own_column_can_be_named():
