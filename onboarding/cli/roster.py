@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.output_file import write_output_file
+from onboarding.cli.output_file import check_output_file, write_output_file
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
@@ -47,6 +47,8 @@ def roster_command(
             f"{output} is there already, and is not overwritten.",
             hint="Choose another name: it may be the roster that you use.",
         )
+    if output:
+        check_output_file(output, config, [target])
 
     async def work(stop: asyncio.Event) -> Sequence[Invitee]:
         async with options.open_command_services(config, stop, quiet=False) as services:

@@ -49,11 +49,17 @@ async def test_the_roster_goes_to_standard_output_without_a_file(tmp_path):
 
 async def test_no_file_is_overwritten_and_a_closed_folder_is_said(tmp_path):
     async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        (scene.folder / "templates").mkdir()
         before = (scene.folder / "invitees.csv").read_bytes()
         there = await on(scene, "roster", NAME, "-o", "invitees.csv")
         nowhere = await on(scene, "roster", NAME, "-o", f"missing{os.sep}panel.csv")
 
-        assert (there.code, nowhere.code) == (2, 2)
+        no_file = await on(scene, "roster", NAME, "-o", "-")
+        template = await on(scene, "roster", NAME, "-o", f"templates{os.sep}panel.txt.j2")
+
+        assert [seen.code for seen in (there, nowhere, no_file, template)] == [2, 2, 2, 2]
+        assert "- stands for no file here" in no_file.err
+        assert "is a file that this program reads" in template.err
         assert "is there already, and is not overwritten" in there.err
         assert "can't be written" in nowhere.err
         assert (scene.folder / "invitees.csv").read_bytes() == before
