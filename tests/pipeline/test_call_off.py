@@ -72,10 +72,10 @@ async def test_every_person_with_a_link_gets_a_cancellation_and_no_run_sends_mor
         assert len(scene.told()) == 6
 
 
-def texts(scene: Stage, since: int) -> dict[str, str]:
-    """The text part of each person's message."""
+def texts(scene: Stage, since: int, part: str = "plain") -> dict[str, str]:
+    """The text or HTML part of each person's message."""
     return {
-        mail["To"].addresses[0].addr_spec: mail.get_body(("plain",)).get_content()
+        mail["To"].addresses[0].addr_spec: mail.get_body((part,)).get_content()
         for mail in scene.messages()[since:]
     }
 
@@ -89,15 +89,16 @@ async def test_cancellation_says_that_the_webinar_does_not_take_place(tmp_path):
         await scene.run(Options(remove=True))
         (removed,) = texts(scene, 5).values()
         await call_off(scene)
-        told = texts(scene, 6)
+        told, pages = texts(scene, 6), texts(scene, 6, "html")
 
     assert "You are no longer on the panel" in removed
     assert "Your join link no longer works." in removed
     assert "Dieses Webinar findet nicht statt." in told["guest2@example.com"]
     for email in ALL:
         assert "This webinar does not take place" in told[email]
-    for text in told.values():
-        assert not re.search("no longer|gehören nicht mehr|zurückgezogen", text)
+    for email, text in told.items():
+        assert not re.search("no longer|gehören nicht mehr|zurückgezogen", text + pages[email])
+        assert re.search("does not take place|findet nicht statt", pages[email])
 
 
 async def test_deferred_cancellation_says_so_too(tmp_path):
