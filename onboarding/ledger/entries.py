@@ -77,5 +77,11 @@ def _is_new(connection: sa.Connection, session: int, entry: SkippedEntry, now: d
         "start": entry.start,
         "at": now,
     }
-    stored = insert(skipped_entries).values(row).on_conflict_do_nothing()
+    # One from a clock that was ahead (`load_mailboxes` leaves it out) is missed only now.
+    stored = insert(skipped_entries).values(row)
+    stored = stored.on_conflict_do_update(
+        index_elements=["session", "key", "entry", "start"],
+        set_={"at": now},
+        where=skipped_entries.c.at > now,
+    )
     return connection.execute(stored.returning(skipped_entries.c.key)).scalar() is not None

@@ -17,8 +17,13 @@ from onboarding.model.deliveries import HOLDS_FACTS, WAS_ON_ITS_WAY, Delivery, M
 from onboarding.model.kinds import RULES, clears_facts, sets_facts, tells_facts
 
 
-def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
-    """Load each mailbox of a session, by address key. A mailbox without deliveries is left out."""
+def load_mailboxes(
+    connection: sa.Connection, session: int, now: datetime | None = None
+) -> Mapping[str, Mailbox]:
+    """Load each mailbox of a session, by address key. A mailbox without deliveries is left out.
+
+    What was missed after `now` was missed by a clock that was ahead: its time has not come yet.
+    """
     mailboxes: dict[str, Mailbox] = {}
     ours = select_deliveries(deliveries.c.session == session, REAL)
     # In the order of the ids, as a reader gets the messages: what came last counts.
@@ -26,6 +31,8 @@ def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mail
         before = mailboxes.get(row["key"], Mailbox())
         mailboxes[row["key"]] = _add_delivery(before, build_delivery(row))
     missed = skipped_entries.select().where(skipped_entries.c.session == session)
+    if now is not None:
+        missed = missed.where(skipped_entries.c.at <= now)
     for row in connection.execute(missed).mappings():
         if box := mailboxes.get(row["key"]):
             mailboxes[row["key"]] = _add_entry(box, row["entry"], row["start"])

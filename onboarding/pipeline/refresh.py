@@ -306,7 +306,7 @@ async def _join(
         untouched=invitees.untouched,
         now=now,
         managed=managed,
-        mailboxes=await ledger.run(mailboxes.load_mailboxes, row),
+        mailboxes=await ledger.run(mailboxes.load_mailboxes, row, now),
         colleagues=await _find_colleagues(services, roster, session, invitees, managed),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
         replacements=await ledger.run(replacements.load_replacements, row),

@@ -264,7 +264,7 @@ async def recover(services: Services, state: RunState) -> tuple[RunState, int]:
     settled = await settle_doubts(services, row)
     if doubts or settled:
         # A mailbox may hold the message that is in doubt: the plan must not owe it again.
-        loaded = await services.ledger.run(mailboxes.load_mailboxes, row)
+        loaded = await services.ledger.run(mailboxes.load_mailboxes, row, now)
         state = replace(state, snapshot=replace(state.snapshot, mailboxes=loaded))
     return state, doubts
 

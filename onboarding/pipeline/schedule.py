@@ -112,7 +112,7 @@ def load_upcoming(
     if not has_messages or call_offs.load_call_off(connection, seen.id):
         return Upcoming()
     session = seen.as_session()
-    boxes = mailboxes.load_mailboxes(connection, seen.id)
+    boxes = mailboxes.load_mailboxes(connection, seen.id, now)
     timetable = Timetable(schedule, session, now, entries.load_seen(connection, seen.id))
     given = answers.load_answers(connection, seen.id)
     reading = attendance.load_reading(connection, seen.id)

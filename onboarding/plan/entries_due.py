@@ -6,7 +6,7 @@ is in `Reader` and `Timetable`, which can also be made from the ledger alone, wi
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from types import MappingProxyType
 
@@ -45,6 +45,8 @@ FARTHEST = timedelta(days=3)
 
 That are the readers' clocks, a day of quiet hours, and the day that a run looks ahead.
 """
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 TOO_LATE = "too late"
 OVERTAKEN = "a later one was due at the same time"
@@ -93,7 +95,10 @@ class Timetable:
         """Find when a run first saw an entry for this occasion; now, if none has."""
         starts = self.seen.get(entry.id, {})
         times = [at for start, at in starts.items() if _is_same(start, self.session.start)]
-        return min(times, default=self.now)
+        seen_at = min(times, default=self.now)
+        # A time that is still to come is from a clock that was ahead. It hides nothing: a run that
+        # is too late for an entry says so.
+        return seen_at if seen_at <= self.now else LONG_AGO
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +251,10 @@ def _comes_before_them(due: DueEntry, reader: Reader, timetable: Timetable) -> b
     if due.due_at < timetable.find_first_seen(due.entry):
         return True
     invited_at = reader.invited_at
-    return due.entry.is_listed and invited_at is not None and due.due_at < invited_at
+    # Invited in the future: by a clock that was ahead, so when is not known.
+    if invited_at is None or invited_at > timetable.now:
+        return False
+    return due.entry.is_listed and due.due_at < invited_at
 
 
 def _find_fate(due: DueEntry, reader: Reader, timetable: Timetable) -> _Fate:

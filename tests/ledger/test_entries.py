@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, entries, operator_actions
+from onboarding.ledger import deliveries, entries, mailboxes, operator_actions
 from onboarding.ledger.entries import SkippedEntry
 from onboarding.ledger.schema import events
 from onboarding.model.addresses import address_key
@@ -52,6 +52,19 @@ def test_a_skipped_entry_has_one_event_and_counts_as_had(connection, session_row
     ).all()
     assert told == [(address_key(ADA), "reminder: too late")]
     assert mailbox(connection, session_row).entries == {"reminder": (START,)}
+
+
+def test_what_a_clock_that_was_ahead_missed_counts_only_once_it_is_missed(connection, session_row):
+    queue(connection, session_row, order())
+    skipped = SkippedEntry(address_key(ADA), "reminder", START, "too late")
+    entries.record_skipped(connection, session_row, [skipped], NOW + HOUR)
+
+    def missed(now):
+        return mailboxes.load_mailboxes(connection, session_row, now)[address_key(ADA)].entries
+
+    assert missed(NOW) == {}
+    entries.record_skipped(connection, session_row, [skipped], NOW)
+    assert missed(NOW) == {"reminder": (START,)}
 
 
 def test_a_scheduled_message_and_one_with_facts_are_under_way_side_by_side(connection, session_row):

@@ -123,6 +123,29 @@ async def test_in_doubt_holds_back_its_own_entry_and_no_update(tmp_path):
         assert "reminder@-7d 09:00" in await sent(scene)
 
 
+@pytest.mark.parametrize("ahead", [{"days": 60}, {"days": 8}])
+async def test_a_run_by_a_clock_that_was_ahead_takes_no_entry_from_anyone(tmp_path, ahead):
+    async with stage(tmp_path, PEOPLE) as scene:
+        write_schedule(scene, REMINDERS, 'material = "-3d"')
+        start = start_of(scene)
+        begin = start - timedelta(days=7, hours=9)
+        # The clock is set back after it has invited, seen the schedule, and missed some of it.
+        go_to(scene, begin + timedelta(**ahead))
+        await scene.cron()
+        for moment in (
+            begin,
+            start - timedelta(days=3),
+            start - timedelta(days=1),
+            start - timedelta(hours=1),
+        ):
+            go_to(scene, moment)
+            await scene.cron()
+
+        entries = ["material", "reminder@-1d 09:00", "reminder@-1h"]
+        assert sorted({*await sent(scene)} & {*entries}) == entries
+        assert len(await sent(scene)) == len({*await sent(scene)})
+
+
 async def test_a_moved_session_repeats_reminders_from_twelve_hours_on(tmp_path):
     async with stage(tmp_path, [panelist(1)]) as scene:
         write_schedule(scene, 'reminder = "-1d"')

@@ -222,6 +222,14 @@ def test_a_schedule_that_is_written_late_sends_nothing_of_the_past():
     ]  # fmt: skip
 
 
+def test_what_a_clock_that_was_ahead_has_seen_or_invited_hides_nothing():
+    later = START + timedelta(days=300)
+    seen = {entry.id: {START: later} for entry in FULL.entries}
+    reader = replace(had(*EARLIER[:2]), invited_at=later)
+
+    assert plan("2026-12-16T08:01", reader, seen=seen) == (["reminder@-1d 09:00"], {})
+
+
 def test_a_changed_item_of_a_list_covers_what_falls_due_after_it_was_first_seen():
     schedule = Schedule(tuple(listed("reminder", "-2d 09:00")))
     (entry,) = schedule.entries
