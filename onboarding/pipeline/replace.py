@@ -144,12 +144,7 @@ async def _plan_roster(
     name = rosters.name_of(target.invitees)
     content = await wait_unless_stopped(services.stop, rosters.fetch(target.invitees))
     roster = rosters.read(content, name, target.columns)
-    person = next((row for row in roster.invitees if row.key == address_key(old)), None)
-    if person is None:
-        raise ConfigurationError(
-            f"{old} is not on the roster {name}.",
-            hint="If they have been replaced already, `onboarding run` goes on with it.",
-        )
+    person = _find_old(roster, old, name)
     values = _read_cells(cells, person)
     _refuse_known(roster, values[Column.EMAIL], name)
     advice = _describe_row(person, values)
@@ -168,6 +163,25 @@ async def _plan_roster(
     new = _find_new(changed, person.row)
     _refuse_second_row(person, roster, changed, name)
     return RosterChange(target.invitees, content, after, person, new, changed)
+
+
+def _find_old(roster: Roster, old: str, name: str) -> Invitee:
+    """Find the person to be replaced. Raises ConfigurationError if no usable row has them."""
+    key = address_key(old)
+    person = next((row for row in roster.invitees if row.key == key), None)
+    if person:
+        return person
+    faults = [problem for problem in roster.problems if address_key(problem.email) == key]
+    if faults:
+        # Which of the row's cells are the person's is not certain while the row has a fault.
+        raise ConfigurationError(
+            "\n".join(map(format_problem, faults)),
+            hint=f"Correct that row of the roster {name} first. Nothing was done.",
+        )
+    raise ConfigurationError(
+        f"{old} is not on the roster {name}.",
+        hint="If they have been replaced already, `onboarding run` goes on with it.",
+    )
 
 
 def _read_cells(cells: Sequence[str], old: Invitee) -> Mapping[Column, str]:

@@ -131,6 +131,17 @@ async def test_person_with_a_second_row_is_not_replaced(tmp_path, old, second):
         assert (roster_of(scene), registered(scene), len(scene.told())) == before
 
 
+async def test_person_in_a_row_with_a_fault_is_not_called_missing(tmp_path):
+    async with stage(tmp_path, PEOPLE) as scene:
+        await scene.run()
+        scene.write_roster([HOST, PANELIST | {"last_name": ""}])
+        before = roster_of(scene)
+        with pytest.raises(ConfigurationError, match=r"row 3, last_name, .* missing") as error:
+            await replaced(scene)
+        assert error.value.hint.startswith("Correct that row of the roster")
+        assert (roster_of(scene), len(scene.told())) == (before, 3)
+
+
 async def test_person_whom_the_fence_keeps_out_is_refused_with_that_reason(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
