@@ -58,14 +58,17 @@ RoundTripOption = Annotated[
     bool,
     typer.Option("--round-trip", help="Wait for it in the mailbox of [replies], and compare."),
 ]
+WAIT = 120
+"""Seconds to wait for the message, unless `--wait` says more or less."""
+
 WaitSeconds = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--wait",
         metavar="SECONDS",
         min=1,
         max=MAX_SECONDS,
-        help="How long to wait with --round-trip.",
+        help=f"How long to wait with --round-trip (default: {WAIT}).",
     ),
 ]
 
@@ -78,7 +81,7 @@ def send_test_command(
     kind: KindOption = "invitation",
     entry: EntryOption = "",
     round_trip: RoundTripOption = False,
-    wait: WaitSeconds = 120,
+    wait: WaitSeconds = None,
     invitees: options.Invitees = None,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -90,6 +93,8 @@ def send_test_command(
     config = options.load_config(config_file)
     if entry and kind != NAMED_KINDS[0]:
         raise typer.BadParameter("Leave out one of --kind and --entry.", param_hint="--entry")
+    if wait is not None and not round_trip:
+        raise typer.BadParameter("It goes with --round-trip only.", param_hint="--wait")
     recipient, message_kind = options.parse_recipient(to), _parse_kind(kind)
     config, target = find_webinar(config, name, invitees)
     options.warn_about_plaintext(config)
@@ -97,7 +102,7 @@ def send_test_command(
     wanted = _find_entry_label(target, made, entry) if entry else message_kind.value
     request = made.requests[_select_person(made, person).row, wanted]
     trial = TrialMessage(config, target, request, made.protected, recipient)
-    raise typer.Exit(send_and_compare(trial, wait) if round_trip else send_once(trial))
+    raise typer.Exit(send_and_compare(trial, wait or WAIT) if round_trip else send_once(trial))
 
 
 def send_once(trial: TrialMessage) -> int:

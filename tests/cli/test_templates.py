@@ -305,6 +305,7 @@ async def test_send_test_to_a_person_on_the_roster_is_allowed(tmp_path):
         (["--to", "me at example"], "--to"),
         (["--entry", "remindr"], "has no entry 'remindr'"),
         (["--entry", "reminder", "--kind", "update"], "Leave out one of --kind and --entry"),
+        (["--wait", "5"], "It goes with --round-trip only"),
     ],
 )
 async def test_send_test_of_what_there_is_not_exits_2_and_sends_nothing(tmp_path, words, message):
