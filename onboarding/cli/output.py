@@ -85,7 +85,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "session": _session_json(status),
         "counts": status.counts,
         "deliveries": _deliveries_json(status),
-        "problems": [problem_json(problem) for problem in status.problems],
+        "problems": [problem_json(problem) for problem in (*status.problems, *status.notes)],
         "heavy_calls": status.seen.heavy_calls if status.seen else 0,
         "mailed_by_ringcentral": list(status.mailed_by_ringcentral),
         "pause": pause_json(status.pause),

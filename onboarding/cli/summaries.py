@@ -32,6 +32,7 @@ from onboarding.plan.entries_due import TimelineRow
 from onboarding.plan.timeline import describe_recipients
 
 PROBLEM_MARK = "  ! "
+NOTE_MARK = "  - "
 
 
 def print_plan(
@@ -154,9 +155,10 @@ def _print_messages(title: str, records: Sequence[MessageRecord], time_zone: str
 
 def _print_remarks(status: Status, time_zone: str) -> None:
     """Print what else a person should know: problems, and what others have done."""
-    if status.problems:
+    if status.problems or status.notes:
         print_text("\nRemarks on the last run:")
         print_list([_problem_item(problem) for problem in status.problems])
+        print_list([_problem_item(note, NOTE_MARK) for note in status.notes])
     if status.call_off:
         when = format_with_zone(status.call_off.at, time_zone)
         by = status.call_off.by
@@ -320,9 +322,9 @@ def _nothing_to_do(plan: Plan) -> str:
     return "All people are up to date: nothing to do."
 
 
-def _problem_item(problem: Problem) -> LabelledText:
+def _problem_item(problem: Problem, mark: str = PROBLEM_MARK) -> LabelledText:
     """A problem as an item of a list. Further lines, which show what has changed, are below it."""
-    return PROBLEM_MARK, format_problem(problem).replace("\n", "\n  ")
+    return mark, format_problem(problem).replace("\n", "\n  ")
 
 
 def _plan_text(row: PlanRow) -> LabelledText:

@@ -12,7 +12,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from onboarding.config import Config
-from onboarding.ledger import mailboxes, registrations, roster_rows, sessions
+from onboarding.ledger import mailboxes, registrations, roster_rows
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.settings import find_place
 from onboarding.model.deliveries import State
@@ -70,7 +70,6 @@ def load_hand_off(
         managed=registrations.load_managed(connection, row),
         registered_at=registrations.list_registered_at(connection, row),
         mailboxes=mailboxes.load_mailboxes(connection, row),
-        notes=sessions.list_problems(connection, row, only_notes=True),
         is_over=has_ended(status.seen.status, status.seen.end, now),
         # Fingerprints, since the ledger has no links: enough to find one that is in a roster's
         # cell.
@@ -81,9 +80,7 @@ def load_hand_off(
 
 def make_webinar_report(found: HandOff) -> WebinarReport:
     """Make the report on one session."""
-    # `status` lists the notes after the problems; both are clean there.
-    first_note = len(found.status.problems) - len(found.notes)
-    problems, notes = found.status.problems[:first_note], found.status.problems[first_note:]
+    problems, notes = found.status.problems, found.status.notes
     return WebinarReport(
         webinar_name=found.status.name,
         title=found.seen.title,

@@ -47,7 +47,6 @@ class HandOff:
     managed: Mapping[str, ManagedRegistration]
     registered_at: Mapping[str, datetime]
     mailboxes: Mapping[str, Mailbox]
-    notes: Sequence[Problem]
     links: frozenset[str]
     is_over: bool
     secrets: Secrets

@@ -61,7 +61,8 @@ class Status:
     `pause` is the one that holds now. `call_off` is None for a session that takes place. `answers`
     are those that people gave from their calendars, `suppressed` says why no message goes to an
     address any more; both by address key. `upcoming` is what the schedule has for each person,
-    `attendance` who has joined, by address key.
+    `attendance` who has joined, by address key. `problems` need a person; `notes` are only worth
+    knowing.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Status:
     suppressed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     upcoming: Upcoming = field(default_factory=Upcoming)
     attendance: Mapping[str, PersonAttendance] = field(default_factory=lambda: MappingProxyType({}))
+    notes: Sequence[Problem] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -102,7 +104,7 @@ class Status:
     @property
     def is_empty(self) -> bool:
         """Whether no run has done anything yet, or found anything wrong."""
-        return not self.records and not self.problems
+        return not (self.records or self.problems or self.notes)
 
 
 async def read_status(config: Config, target: Target, now: datetime, progress: Progress) -> Status:
@@ -130,7 +132,10 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
     # rows looking like those of a dead run.
     stalled = claims.list_stalled(connection, seen.id, now)
     records = [mark_in_doubt(record, stalled) for record in records]
-    problems = sessions.list_problems(connection, seen.id)
+    # The ledger lists a run's notes after its problems.
+    remarks = sessions.list_problems(connection, seen.id)
+    notes = sessions.list_problems(connection, seen.id, only_notes=True)
+    problems = remarks[: len(remarks) - len(notes)]
     mailed = registrations.list_mailed_by_ringcentral(connection, seen.id)
     return Status(
         target.name,
@@ -145,6 +150,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         _find_suppressed(connection, seen.id, records, config.secrets),
         load_upcoming(connection, target.schedule, seen, now),
         attendance.load_reading(connection, seen.id).people,
+        [_clean_problem(note, config.secrets) for note in notes],
     )
 
 

@@ -17,6 +17,21 @@ from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, stage
 pytestmark = pytest.mark.anyio
 
 
+async def test_a_note_of_the_last_run_is_no_problem(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, time_zone="")
+        run = await on(scene, "run", NAME, "--yes")
+        seen = await on(scene, "status", NAME)
+        status = json.loads((await on(scene, "status", NAME, "--json")).out)
+
+    assert run.code == 0
+    assert "  - RingCentral names no time zone" in seen.out
+    assert "  ! " not in seen.out
+    assert seen.out.endswith("1 sent, no problems.\n")
+    (note,) = status["problems"]
+    assert note["message"].startswith("RingCentral names no time zone")
+
+
 async def test_status_as_json_has_the_shape_that_stays(tmp_path):
     bad = {
         "first_name": "Tom",

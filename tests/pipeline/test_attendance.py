@@ -172,7 +172,7 @@ async def test_no_history_is_said_and_no_one_is_mailed(tmp_path, history: Histor
         change_rules(scene, history=history)
         assert await scene.cron() == 0
         assert set((await attendance(scene)).values()) == {"unknown"}
-        assert NO_HISTORY in {problem.message for problem in (await scene.status()).problems}
+        assert NO_HISTORY in {note.message for note in (await scene.status()).notes}
         assert await sent(scene, TWO["email"]) == ["invitation"]
 
         # The next run asks again, and in the same minute there is an answer.
@@ -180,7 +180,7 @@ async def test_no_history_is_said_and_no_one_is_mailed(tmp_path, history: Histor
         go_to(scene, start - timedelta(minutes=1))
         assert await scene.cron() == 0
         assert await sent(scene, TWO["email"]) == ["invitation", "missing"]
-        assert not (await scene.status()).problems
+        assert not (await scene.status()).notes
 
 
 async def test_a_user_who_is_neither_host_nor_cohost_is_told_once_what_is_needed(tmp_path, capsys):
@@ -202,7 +202,7 @@ async def test_a_user_who_is_neither_host_nor_cohost_is_told_once_what_is_needed
 
         assert questions(scene) == 2
         assert (again.out, again.err) == ("", "")
-        assert NEITHER_HOST_NOR_COHOST in {p.message for p in (await scene.status()).problems}
+        assert NEITHER_HOST_NOR_COHOST in {note.message for note in (await scene.status()).notes}
         assert first.count(NEITHER_HOST_NOR_COHOST) == 1
         assert await sent(scene, ONE["email"]) == ["invitation"]
 

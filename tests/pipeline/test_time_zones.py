@@ -42,7 +42,7 @@ async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc
         assert "Coordinated Universal Time" in text_of(scene, PANELIST["email"])
         assert "Eastern" in text_of(scene, "guest1@example.com")
         status = await scene.status()
-        assert [problem.message for problem in status.problems] == [IN_UTC]
+        assert ([note.message for note in status.notes], status.problems) == ([IN_UTC], [])
         report, _unknown = read_report(scene.config, [goal], scene.clock.now(), NoProgress())
         assert report.webinars[0].notes == (IN_UTC,)
         assert "Coordinated Universal Time" in render_html(report)
