@@ -124,8 +124,19 @@ GREATER = {
     "{% for i in range(300) %}{% set y = m() %}{% endfor %}": ALL,
     "{% for i in range(5000) %}{% set y = [" + "1, " * 3000 + "] %}{% endfor %}": ALL,
     "{% set p = 'parts/p0.html.j2' %}{% include p %}": STEPS,
+    "{% import 'parts/long.html.j2' as m %}": PART,
+    "{% set p = 'parts/long.html.j2' %}{% import p as m with context %}": PART,
+    "{% from 'parts/long.html.j2' import x %}": PART,
+    "{% set ns = namespace(x=1) %}{% set p = 'parts/short.html.j2' %}"
+    "{% for i in range(30) %}{% import p as m %}{% set ns.x = m %}{% endfor %}": ALL,
 }
 """What a template asks for, and how it is refused: for a value that is too large, or too many."""
+
+LONG = {
+    "parts/short__html__j2": "{% set x = '<' * 400000 %}{{ x }}",
+    "parts/long__html__j2": "{% set x = '<' * 400000 %}{% for i in range(40) %}{{ x }}{% endfor %}",
+}
+"""Parts that a template imports."""
 
 TWICE = {
     f"parts/p{number}__html__j2": f"{{% include 'parts/p{number + 1}.html.j2' %}}" * 2
@@ -137,7 +148,7 @@ TWICE = {
 @pytest.mark.parametrize("words", GREATER)
 def test_template_that_asks_for_too_much_is_named_before_anybody_gets_a_letter(tmp_path, words):
     part = "{% set p = 'parts/itself.html.j2' %}{% include p %}"
-    parts = TWICE if "p0" in words else {"parts/itself__html__j2": part}
+    parts = TWICE if "p0" in words else LONG | {"parts/itself__html__j2": part}
     folder = write_templates(tmp_path, words=words, **parts)
 
     with pytest.raises(ConfigurationError) as refusal:

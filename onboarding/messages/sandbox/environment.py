@@ -194,6 +194,16 @@ class MessageTemplate(jinja2.Template):
         self._module = None
         return super()._get_default_module(ctx)
 
+    def make_module(
+        self,
+        vars: dict[str, Any] | None = None,  # noqa: A002 -- Jinja's name
+        shared: bool = False,  # noqa: FBT001, FBT002 -- Jinja's signature
+        locals: Mapping[str, Any] | None = None,  # noqa: A002 -- Jinja's name
+    ) -> TemplateModule:
+        """Make what a template imports. Jinja would collect its text, of any length."""
+        context = self.new_context(vars, shared, locals)
+        return TemplateModule(self, context, limits.keep(self.root_render_func(context)))
+
 
 class MessageEnvironment(ImmutableSandboxedEnvironment):
     """The sandbox. `known` are names with the same values in every message (`constants`)."""

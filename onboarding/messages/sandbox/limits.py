@@ -295,9 +295,14 @@ def _type_name(kind: type) -> str:
 
 def join_text(pieces: Iterable[str]) -> str:
     """Join the pieces of a rendered part; raises `LimitExceeded` before they become too long."""
-    text = "".join(collect(pieces))
-    current().make(len(text))  # a macro's text may be written nowhere, and kept
-    return text
+    return "".join(keep(pieces))
+
+
+def keep(pieces: Iterable[str]) -> tuple[str, ...]:
+    """Collect pieces that the template itself may keep, such as a macro's text: they count."""
+    kept = collect(pieces)
+    current().make(sum(map(len, kept)))
+    return kept
 
 
 def collect(pieces: Iterable[str]) -> tuple[str, ...]:
