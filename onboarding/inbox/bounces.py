@@ -150,8 +150,7 @@ def _classify_blocks(message: MimePart, blocks: Sequence[MimePart]) -> MailRepor
 
 def _classify_block(block: MimePart) -> ReportKind | None:
     """Judge one recipient's block. The action counts, also if the status says otherwise."""
-    action = read_field(block, "Action").lower()
-    word = action.split()[0].rstrip(";,.") if action else ""
+    word = read_field(block, "Action").lower().partition(" ")[0].rstrip(";,.")
     if word in _ACTIONS:
         return _ACTIONS[word]
     # Without a known action, the first digit tells (RFC 3463 2).

@@ -1,19 +1,19 @@
 """Reads the parts and header fields of a message that anyone may have written.
 
 The standard library's parser, with the policy that never raises, and with limits on what is looked
-at. Returns plain text; what it means is decided in `bounces` and `answers`.
+at. Returns plain text that can be stored; what it means is decided in `bounces` and `answers`.
 """
 
 import base64
 import binascii
 import email
 import email.message
-import email.policy
 import re
 from collections.abc import Iterator
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
-from email.utils import getaddresses
+from email.utils import collapse_rfc2231_value, getaddresses
+from typing import Any
 
 MAX_BYTES = 262_144
 """Bytes of a message that are read. A report stands before the message that it returns."""
@@ -32,15 +32,48 @@ ID_PATTERN = re.compile(r"<[^<>\s]{1,300}@[^<>\s]{1,255}>")
 RETURNED_MESSAGES = frozenset({"message/rfc822", "message/global"})
 RETURNED_HEADERS = frozenset({"text/rfc822-headers", "message/global-headers"})
 
-MimePart = email.message.Message
-"""A message, or a part of one."""
+# Half a character, which some encodings can write and no UTF-8 holds; and PostgreSQL stores no zero
+# byte.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class MimePart(email.message.Message):
+    """A message, or a part of one, whose parameters anyone may have made up."""
+
+    def get_param(self, param: str, failobj: Any = None, *others: Any, **options: Any) -> Any:
+        """Read a parameter as text; what can't be read counts as missing.
+
+        The library's other methods ask this one, and would raise errors for odd values.
+        """
+        try:
+            found = super().get_param(param, None, *others, **options)
+            value = None if found is None else collapse_rfc2231_value(found)
+        # A number of thousands of digits, or bytes in an unknown character set (RFC 2231).
+        except (LookupError, ValueError):
+            return failobj
+        is_usable = value is not None and (param != "charset" or _can_decode(value))
+        return value if is_usable else failobj
+
+
+def _can_decode(charset: str) -> bool:
+    """Tell whether text may be in a character set. Python has encodings that no text is in."""
+    try:
+        b"x\xff".decode(charset, "replace")
+    # An unknown name, one with a zero byte, or an encoding that replaces nothing.
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
+def _make_storable(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def parse_incoming(content: bytes, limit: int = MAX_BYTES) -> MimePart:
     """Parse a message. A damaged one gives a message too; what is over `limit` is cut off."""
-    # compat32: the newer policies parse each field as it is asked for, and some fields make them
-    # raise errors that no document names.
-    return email.message_from_bytes(content[:limit], policy=email.policy.compat32)
+    # By the library's default policy, compat32: the newer ones parse each field as it is asked for,
+    # and some fields make them raise errors that no document names.
+    return email.message_from_bytes(content[:limit], MimePart)
 
 
 def read_field(part: MimePart, name: str) -> str:
@@ -51,7 +84,9 @@ def read_field(part: MimePart, name: str) -> str:
 def read_header_fields(part: MimePart, name: str) -> Iterator[str]:
     """Read all fields of a name, in their order."""
     for value in part.get_all(name, []):
-        yield _decode_field(" ".join(str(value)[:MAX_FIELD].split()))
+        decoded = _decode_field(" ".join(str(value)[:MAX_FIELD].split()))
+        # Once more: an encoded word may hold line ends.
+        yield " ".join(_make_storable(decoded).split())
 
 
 def _decode_field(text: str) -> str:
@@ -61,7 +96,7 @@ def _decode_field(text: str) -> str:
     try:
         return str(make_header(decode_header(text)))
     # A character set that no one knows, and bytes that are not of it.
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
+    except (MessageError, LookupError, ValueError):
         return text
 
 
@@ -102,25 +137,19 @@ def read_part_text(part: MimePart, limit: int = MAX_TEXT) -> str:
     """Read a part's content as text, decoded; characters that can't be read are replaced."""
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
-    charset = part.get_content_charset("utf-8")
-    try:
-        return content[:limit].decode(charset, "replace")
-    # The character set's name is the sender's: `LookupError`, and for a name with a zero byte, or
-    # a codec that gives no text, the others.
-    except (LookupError, ValueError, TypeError):
-        return content[:limit].decode("ascii", "replace")
+    return _make_storable(content[:limit].decode(part.get_content_charset("utf-8"), "replace"))
 
 
 def read_inner_text(part: MimePart) -> str:
     """Read the content of a part of type `message/…` as text, as it was written."""
     payload = part.get_payload()
     inner = payload if isinstance(payload, list) else [payload]
-    text = "\n".join(_write_inner(block) for block in inner[:MAX_PARTS])[:MAX_TEXT]
+    text = _make_storable("\n".join(_write_inner(block) for block in inner[:MAX_PARTS])[:MAX_TEXT])
     if str(part.get("Content-Transfer-Encoding", "")).strip().lower() != "base64":
         return text
     # Not allowed for such parts (RFC 3464 2.1), and sent all the same. The parser leaves it.
     try:
-        return base64.b64decode("".join(text.split())).decode("utf-8", "replace")
+        return _make_storable(base64.b64decode("".join(text.split())).decode("utf-8", "replace"))
     except (binascii.Error, ValueError):
         return text
 
@@ -137,7 +166,9 @@ def _write_inner(block: object) -> str:
 def parse_blocks(text: str) -> list[MimePart]:
     """Parse groups of header fields with empty lines between them (RFC 3464 2.1)."""
     groups = re.split(r"\n[ \t]*\n+", text.replace("\r\n", "\n").strip("\n"))
-    return [email.message_from_string(group) for group in groups[:MAX_PARTS] if group.strip()]
+    return [
+        email.message_from_string(group, MimePart) for group in groups[:MAX_PARTS] if group.strip()
+    ]
 
 
 def find_returned(message: MimePart) -> MimePart | None:

@@ -1,11 +1,15 @@
 """What a report says, by a table of the shapes in which mail servers write them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.inbox.bounces import ReportKind, read_mail_report, suppresses
-from onboarding.inbox.parts import MAX_BYTES, parse_incoming
+from onboarding.inbox.incoming import read_incoming
+from onboarding.inbox.mailboxes import StoredMessage
+from onboarding.inbox.parts import MAX_BYTES, parse_incoming, read_field
 from tests.inbox import reports
 from tests.inbox.reports import ENVELOPE_ID, MESSAGE_ID, VERP
 
@@ -131,6 +135,22 @@ def test_address_is_closed_by_few_codes_only(status, closes):
     assert suppresses(status) == closes
 
 
+ODD_PARAMETERS = [
+    b"From: MAILER-DAEMON@x\nContent-Type: %s\nContent-Disposition: %s\n\n550 5.1.1 \xff" % fields
+    for fields in [
+        (b"text/plain; charset*=a\0b'en'utf-8", b"inline"),
+        (b"text/plain; charset=undefined", b"inline"),
+        (b"text/plain; charset=idna", b"inline"),
+        (b"text/plain; charset*=hex'en'utf-8", b"inline"),
+        (b"text/plain; x*" + b"9" * 5000 + b"*=1", b"inline"),
+        (b"multipart/report; boundary*=a\0b'en'b", b"inline"),
+        (b"text/plain", b"attachment; filename*=a\0b'en'utf-8"),
+        (b"text/plain", b"attachment; filename*=undefined'en'utf-8"),
+    ]
+]
+"""Parameters for which the standard library's own methods raise errors of many kinds."""
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -142,6 +162,8 @@ def test_address_is_closed_by_few_codes_only(status, closes):
         b"From: mailer-daemon@x\nTo: " + b"<a@b>," * 50_000 + b"\n\n5.1.1",
         b"Content-Type: multipart/mixed; boundary=b\n\n"
         + b"--b\nContent-Type: multipart/mixed; boundary=b\n\n" * 2000,
+        *ODD_PARAMETERS,
+        reports.POSTFIX.replace("Action: failed", "Action: =?utf-8?q?_?=").encode(),
         reports.POSTFIX.encode()[: len(reports.POSTFIX) // 2],
         reports.POSTFIX.replace(
             "message/delivery-status", "message/delivery-status; x=\x00"
@@ -149,7 +171,28 @@ def test_address_is_closed_by_few_codes_only(status, closes):
     ],
 )
 def test_hostile_message_is_read_without_an_error(content):
-    read_mail_report(parse_incoming(content))
+    read_incoming(StoredMessage("1", content))
+
+
+@pytest.mark.parametrize("encoding", ["utf-7?q?%s+2AA-+AAA-", "unicode_escape?q?%s\\ud800\\0"])
+def test_what_is_read_can_be_stored(encoding):
+    name, _, body = encoding.partition("?q?")
+    content = (
+        f"From: mailer-daemon@x.example\nContent-Type: text/plain; charset={name}\n"
+        f"X-Failed-Recipients: =?{encoding % 'ada'}?= <ada@example.com>, {'b'}@example.com\n"
+        f"In-Reply-To: =?{encoding % '<1@x'}.example>?=\n\n550 5.1.1 {body % 'no'}\n"
+    )
+
+    report = read_mail_report(parse_incoming(content.encode()))
+
+    said = [report.text, *report.clues.message_ids, *report.clues.recipients]
+    assert len(said) > 2
+    assert not [text for text in said if re.search("[\0\ud800-\udfff]", text)]
+
+
+def test_encoded_line_end_makes_no_second_line():
+    message = parse_incoming(b"Subject: =?utf-8?q?Away=0D=0A550_5.1.1?=\n\nx")
+    assert read_field(message, "Subject") == "Away 550 5.1.1"
 
 
 @given(st.binary(max_size=2000), st.integers(0, 3000), st.sampled_from([row[0] for row in TABLE]))
