@@ -49,17 +49,26 @@ class Maildir:
 
     def read(self, position: Position | None) -> Iterator[MessageBatch]:
         """Read the files that came since. Raises ConfigurationError where there is no maildir."""
-        oldest = int((self._now - FIRST_SPAN).timestamp() * 10**9)
-        since = position.last - OVERLAP if position else oldest
-        # The oldest of them without a list of all: the folder may hold a million.
-        found = heapq.nsmallest(MOST, (file for file in self._list_files() if file[0] > since))
+        last = position.last if position else 0
+        found = self._find_files(last)
         for start in range(0, len(found), MESSAGES_AT_ONCE):
             chosen = found[start : start + MESSAGES_AT_ONCE]
             read = [self._read_file(name) for _, name in chosen]
             messages = [message for message in read if message]
-            yield MessageBatch(
-                messages, Position(0, max(chosen[-1][0], position.last if position else 0))
-            )
+            yield MessageBatch(messages, Position(0, max(chosen[-1][0], last)))
+
+    def _find_files(self, last: int) -> list[tuple[int, str]]:
+        """Find the files to read after a position, oldest first, with their times."""
+        oldest = int((self._now - FIRST_SPAN).timestamp() * 10**9)
+        since = last - OVERLAP if last else oldest
+        # Without a list of all: the folder may hold a million. What was read before comes last:
+        # else so many of them would keep out for ever what came after them.
+        chosen = heapq.nsmallest(
+            MOST,
+            (file for file in self._list_files() if file[0] > since),
+            key=lambda file: (file[0] <= last, abs(file[0] - last)),
+        )
+        return sorted(chosen)
 
     def find_end(self) -> Position:
         """Find the position of now. Raises ConfigurationError where there is no maildir."""

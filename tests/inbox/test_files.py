@@ -60,6 +60,19 @@ def test_maildir_in_batches_and_within_a_limit(folder):
     assert MOST > MESSAGES_AT_ONCE
 
 
+def test_more_messages_than_fit_into_the_overlap_are_all_read(folder):
+    put(folder, "first")
+    _, position = read(Maildir(folder, "seen", NOW))
+    for number in range(MOST + 10):
+        put(folder, f"m{number:05}", b"%d" % number, ago=-1 - number / 100)
+    mailbox = Maildir(folder, "seen", NOW)
+
+    contents, position = read(mailbox, position)
+    more, _ = read(mailbox, position)
+
+    assert {*contents, *more} >= {b"%d" % number for number in range(MOST + 10)}
+
+
 def test_maildir_file_is_read_in_part(folder):
     put(folder, "huge", b"x" * (MAX_BYTES + 1000))
 
