@@ -97,10 +97,15 @@ class ImapFolder:
         try:
             self._call(lambda: log_in(self._box, settings, secret))
             # Asked again: most servers say only after the log-in what they can do.
-            self._capabilities = self._call(self._box.client.capability)[1][-1].upper().split()
+            self._capabilities = self._list_capabilities()
         except OnboardingError:
             self.close()
             raise
+
+    def _list_capabilities(self) -> list[bytes]:
+        # The library gives None for a server that says yes and lists none.
+        answer = self._call(self._box.client.capability)[1]
+        return b" ".join(part for part in answer if isinstance(part, bytes)).upper().split()
 
     def read(self, position: Position | None) -> Iterator[MessageBatch]:
         """Read what came since. Raises TryLater, Refused or ConfigurationError where it fails."""

@@ -25,8 +25,8 @@ GOOD = {
 
 
 @contextmanager
-def server(**changed: str) -> Iterator[int]:
-    """A server that answers each command by its script."""
+def server(**changed: str | list[str]) -> Iterator[int]:
+    """A server that answers each command by its script; of several answers, by the next."""
     script = {**GOOD, **{name.replace("_", " "): text for name, text in changed.items()}}
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -37,10 +37,11 @@ def server(**changed: str) -> Iterator[int]:
             for command in commands:
                 tag, _, rest = command.decode().strip().partition(" ")
                 name = next((name for name in script if rest.upper().startswith(name)), "")
-                answer = script.get(name, "{tag} BAD what\r\n").format(tag=tag)
-                if answer == "":
+                answer = script.get(name, "{tag} BAD what\r\n")
+                text = answer.pop(0) if isinstance(answer, list) else answer
+                if text == "":
                     return
-                line.sendall(answer.encode())
+                line.sendall(text.format(tag=tag).encode())
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -64,6 +65,11 @@ def read(port: int) -> list[bytes]:
 
 def test_plain_server_is_read():
     with server() as port:
+        assert read(port) == [b"A:b"]
+
+
+def test_server_that_no_longer_says_what_it_can_is_read():
+    with server(CAPABILITY=[GOOD["CAPABILITY"], "{tag} OK done\r\n"]) as port:
         assert read(port) == [b"A:b"]
 
 
