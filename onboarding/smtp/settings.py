@@ -46,18 +46,27 @@ RESERVED_FIELDS = frozenset(
         *("cc", "bcc", "received", "return-path", "dkim-signature"),
     }
 )
-# The first make a mail look forwarded, the second would contradict the MIME structure.
-RESERVED_PREFIXES = ("resent-", "content-")
+# The first make a mail look forwarded, the second would contradict the MIME structure. The last are
+# our own: a test message and a copy are recognised by them.
+RESERVED_PREFIXES = ("resent-", "content-", "x-onboarding-")
 
-# The characters of RFC 5322's `atom`, and dots: MAIL needs no quotes around them.
-BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+# RFC 5321's `Dot-string`: MAIL needs no quotes around it.
+BARE_LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
+LONGEST_LOCAL = 64
+"""Characters before the `@` (RFC 5321 4.5.3.1.1). Servers refuse a longer one at MAIL."""
 BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
+
+EHLO_NAME = re.compile(r"[\x21-\x7e]*")
 
 TOKEN_MARK = "{token}"  # noqa: S105 -- no password
 """In `envelope_sender`, stands for what names the message: each has a return address of its own."""
 
 LONGEST_DNS_NAME = 253
 """Characters of a name (RFC 1035 2.3.4)."""
+
+LONGEST_TOKEN = 32
+"""Characters: the digits of `ledger.bounces.BounceTokens`."""
 
 TRIAL_TOKEN = "trial"  # noqa: S105 -- no password
 """Stands there in a message that is no delivery, such as that of `send-test`."""
@@ -104,11 +113,25 @@ def validate_address(value: str) -> str:
         raise ValueError('write {token} once, before the @, as in "bounces+{token}@example.com"')
     if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
         raise ValueError('write a bare address, such as "bounces@example.com"')
+    length = len(local.replace(TOKEN_MARK, "x" * LONGEST_TOKEN))
+    if length > LONGEST_LOCAL:
+        raise ValueError(
+            f"it has up to {length} characters before its @, and mail servers take {LONGEST_LOCAL}"
+            f" ({TOKEN_MARK} becomes up to {LONGEST_TOKEN}): shorten it"
+        )
     try:
         encode_address_domain(value)
     except ValueError:
         raise ValueError("the domain of this address can't exist") from None
     return value
+
+
+def validate_ehlo_name(name: str) -> str:
+    """Accept what the greeting may name. Raises ValueError with examples."""
+    # No space and no line end: the name goes into a command as it is.
+    if name and not EHLO_NAME.fullmatch(name):
+        raise ValueError('write a name such as "mail.example.com", or an address: "[192.0.2.1]"')
+    return name
 
 
 def validate_dns_name(name: str) -> str:
@@ -272,8 +295,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     token_lifetime: float = Field(default=3000.0, gt=0)
     m365: MicrosoftSettings = MicrosoftSettings()
     google: GoogleSettings = GoogleSettings()
-    # No space and no line end: the name goes into a command as it is.
-    ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
+    ehlo_name: Annotated[str, AfterValidator(validate_ehlo_name)] = ""
     envelope_sender: Annotated[str, AfterValidator(validate_address)] = ""
     headers: Annotated[dict[str, str], AfterValidator(validate_headers)] = {}
     # Exchange Online allows 3 per mailbox, and another program may use one of them.

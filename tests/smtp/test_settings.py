@@ -6,8 +6,9 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from onboarding.ledger.bounces import LONGEST_ID, BounceTokens
 from onboarding.smtp.providers import PRESETS, Provider, find_provider
-from onboarding.smtp.settings import Rate, SmtpSettings
+from onboarding.smtp.settings import LONGEST_TOKEN, Rate, SmtpSettings
 
 
 @pytest.mark.parametrize(
@@ -119,6 +120,14 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
             "write a bare address",
         ),
         ({"host": "m", "envelope_sender": "böunces@example.com"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": "b..c@example.com"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": ".b@example.com"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": f"{'b' * 65}@example.com"}, "it has up to 65 characters"),
+        (
+            {"host": "m", "envelope_sender": f"{'b' * 32}+{{token}}@example.com"},
+            "it has up to 65 characters before its @",
+        ),
+        ({"host": "m", "headers": {"X-Onboarding-Round-Trip": "x"}}, "is not yours to set"),
         (
             {"host": "m", "envelope_sender": "bounces@bü--cher-.example"},
             "the domain of this address can't exist",
@@ -143,7 +152,7 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
         ({"host": "m", "dkim_selectors": ["a..b"]}, "as the DNS has it"),
         ({"host": "m", "dkim_domain": "x" * 64}, "as the DNS has it"),
         ({"host": "m", "hots": "n"}, "hots"),
-        ({"host": "m", "ehlo_name": "two words"}, "ehlo_name"),
+        ({"host": "m", "ehlo_name": "two words"}, 'write a name such as "mail.example.com"'),
         ({"host": "m", "max_connections": 0}, "max_connections"),
         ({"host": "m", "timeout": 0}, "timeout"),
         ({"provider": "acme", "host": "m"}, "provider"),
@@ -169,6 +178,12 @@ def test_wrong_setting_is_refused_with_words_that_help(given, words):
 )
 def test_mail_goes_unencrypted_to_another_machine_only_where_that_is_allowed(given, in_the_clear):
     assert SmtpSettings(**given).is_plaintext is in_the_clear
+
+
+def test_envelope_sender_with_its_longest_token_fits_into_what_servers_take():
+    assert len(BounceTokens("seed").make(16**LONGEST_ID - 1)) == LONGEST_TOKEN
+    for local in ("b" * 64, "b" * 31 + "+{token}", "b.c+d"):
+        assert SmtpSettings(host="m", envelope_sender=f"{local}@example.com").envelope_sender
 
 
 def test_envelope_sender_may_be_at_a_domain_beyond_ascii():
