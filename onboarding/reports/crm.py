@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from onboarding.errors import ConfigurationError
-from onboarding.model.people import FORGOTTEN
 from onboarding.reports.report import STATUS_WORDS, Report, person_status
 from onboarding.reports.table import (
     CellsByColumn,
@@ -48,7 +47,7 @@ def build_crm_table(report: Report, shape: CrmShape) -> ReportTable:
     for webinar in report.webinars:
         for person in webinar.people:
             # Their messages are counted in a report, but in a CRM this would become a contact.
-            if person.email == FORGOTTEN:
+            if person.is_forgotten:
                 continue
             status = person_status(person)
             cells = person_cells(webinar, person, person.latest)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.kinds import Kind, clears_facts, tells_facts
-from onboarding.model.people import Problem, Role
+from onboarding.model.people import FORGOTTEN, Problem, Role
 from onboarding.model.sessions import SessionKey
 
 SHOWN_FINGERPRINT = 12
@@ -79,11 +79,15 @@ class ReportedPerson:
         return with_facts[-1] if with_facts else None
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether their data was removed: nothing can be done for them any more."""
+        return self.email == FORGOTTEN
+
+    @property
     def needs_a_person(self) -> bool:
         """Whether a message of theirs needs a person, or their mailbox holds what is not true."""
-        return bool(self.outdated) or any(
-            message.state in NEEDS_A_PERSON for message in self.messages
-        )
+        is_open = any(message.state in NEEDS_A_PERSON for message in self.messages)
+        return not self.is_forgotten and (bool(self.outdated) or is_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,8 @@ def list_next_steps(webinar: WebinarReport) -> Iterator[tuple[State, str, list[R
             person
             for person in webinar.people
             # Any message, not only the latest: an older one in doubt still waits for a person.
-            if any(message.state is state for message in person.messages)
+            if not person.is_forgotten
+            and any(message.state is state for message in person.messages)
         ]
         if people:
             yield state, step.format(name=webinar.webinar_name), people

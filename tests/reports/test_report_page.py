@@ -7,8 +7,14 @@ from playwright.sync_api import Page
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
-from onboarding.model.people import NOT_APPROVED_CODE, Problem
-from onboarding.reports.report import MEANINGS, NEXT_STEPS, Report, format_masked_link
+from onboarding.model.people import FORGOTTEN, NOT_APPROVED_CODE, Problem
+from onboarding.reports.report import (
+    MEANINGS,
+    NEXT_STEPS,
+    Report,
+    format_masked_link,
+    list_next_steps,
+)
 from onboarding.reports.report_page import render_html
 from tests.browser import browser, find_faults, needs_chromium
 from tests.reports.samples import (
@@ -132,6 +138,17 @@ def test_page_says_what_to_do_and_for_which_people(state: State):
     assert step.startswith(f"! {state.replace('_', ' ')} ")
     assert NEXT_STEPS[state].format(name="launch").replace("`", "")[:30] in step
     assert step.endswith("Ada Lovelace (ada@example.com)")
+
+
+@pytest.mark.parametrize("state", NEXT_STEPS)
+def test_nothing_is_to_be_done_for_a_person_whose_data_was_removed(state: State):
+    gone = replace(ADA, email=FORGOTTEN, name="", messages=(replace(SENT, state=state),))
+    webinar = replace(LAUNCH, people=(gone,), problems=())
+
+    assert list(list_next_steps(webinar)) == []
+    assert webinar.attention == 0
+    # Their message is counted all the same.
+    assert webinar.counts == [(state, 1)]
 
 
 def test_page_says_who_holds_what_is_no_longer_true():
