@@ -212,8 +212,10 @@ def _process_start(pid: int) -> str | None:
     try:
         # A process can end between opening the file and reading it: ProcessLookupError.
         if psutil.LINUX:
-            # From the last bracket on: the program's name before it may hold spaces and brackets.
-            state, *others = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            # From the last bracket on: the program's name before it may hold spaces and brackets,
+            # and any bytes, since the kernel cuts it off after 15.
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode()
+            state, *others = fields.split()
             return None if state in ENDED_STATES else others[_STARTTIME]
         return f"{psutil.Process(pid).create_time():.2f}"
     except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):

@@ -179,6 +179,22 @@ def test_holder_on_this_machine_is_known_for_certain(change, alive):
     assert leases.is_alive(holder, NOW - TERM, NOW) is alive
 
 
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere psutil reads the name")
+def test_process_whose_name_was_cut_within_a_letter_is_another_than_the_dead_holder(tmp_path):
+    """The kernel keeps 15 bytes of a name: here the first of the two that make the last letter."""
+    program = tmp_path / f"{'a' * 14}ü"
+    program.symlink_to(sys.executable)
+    script = "print(flush=True); input()"
+    with subprocess.Popen(
+        [program, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        holder = replace(new_holder(), pid=process.pid)
+
+        assert not leases.is_alive(holder, NOW + TERM, NOW)
+        process.communicate(b"\n")
+
+
 def test_two_runs_in_one_process_have_names_of_their_own():
     assert new_holder().name != new_holder().name
 
