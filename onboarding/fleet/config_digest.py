@@ -26,7 +26,8 @@ def digest_sections(config: Config) -> dict[str, str]:
         for section in NAMED
         for name, value in sections.pop(section).items()
     }
-    folder = str(config.folder)
+    # As it is written within the JSON of a value, where a letter beyond ASCII has another form.
+    folder = json.dumps(str(config.folder))[1:-1]
     return {name: _digest_value(value, folder) for name, value in (sections | values).items()}
 
 

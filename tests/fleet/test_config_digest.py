@@ -38,3 +38,9 @@ def test_sections_that_differ_are_named(tmp_path, text, variables, sections):
     ours = digests(tmp_path / "here")
     theirs = digests(tmp_path / "there", text, **variables)
     assert find_differences(ours, theirs) == sections
+
+
+def test_folder_with_a_letter_beyond_ascii_makes_no_difference(tmp_path):
+    ours, theirs = digests(tmp_path / "büro"), digests(tmp_path / "there")
+
+    assert find_differences(ours, theirs) == []
