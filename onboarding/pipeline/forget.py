@@ -4,7 +4,7 @@ Rosters are the user's own, so they are only read: a person who is on one would 
 next run. What is removed is decided in `ledger.forget`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -64,20 +64,16 @@ async def forget_person(services: Services, email: str, rosters: OnRosters) -> F
     """Forget a person, and write the ledger's file again without them.
 
     Raises ConfigurationError while they are on a roster or in a session that is not over, and
-    TryLater while a run is at work, or while another process reads the ledger.
+    TryLater while a run is at work. Raised once the person is forgotten: TryLater while another
+    process reads the ledger, and ConfigurationError naming a backup that can't be deleted.
     """
     # The rosters were read before: reading files would keep the ledger's one writer waiting.
     work = partial(_forget, email=email, rosters=rosters, now=services.clock.now())
     removed = await services.ledger.run(work)
     # All of them, without a look inside: any may hold the person. After the transaction, so that a
     # refusal deletes no backup.
-    file = ledger_file(services.config)
-    backups = list(list_backups(file)) if file else []
-    for target, _roster in rosters:
-        if isinstance(target.invitees, Path):
-            backups += list_copies(target.invitees)
-    for backup in backups:
-        backup.unlink(missing_ok=True)
+    backups = _list_all_backups(services, rosters)
+    left = _delete_files(backups)
     # SQLite leaves deleted rows readable in free pages and in the log. Outside of the removal's
     # transaction, because VACUUM can't run within one.
     if not await services.ledger.submit(forget.compact, None):
@@ -86,7 +82,35 @@ async def forget_person(services: Services, email: str, rosters: OnRosters) -> F
             "holds them.",
             hint="Type the same command again when that process has ended.",
         )
+    if left:
+        raise ConfigurationError(
+            f"The person is forgotten, but backups that may hold them can't be deleted: "
+            f"{', '.join(left)}.",
+            hint="Delete them yourself.",
+        )
     return ForgottenPerson(removed, len(backups))
+
+
+def _list_all_backups(services: Services, rosters: OnRosters) -> list[Path]:
+    """List the backups of the ledger and of all rosters."""
+    file = ledger_file(services.config)
+    backups = list(list_backups(file)) if file else []
+    for target, _roster in rosters:
+        if isinstance(target.invitees, Path):
+            backups += list_copies(target.invitees)
+    return backups
+
+
+def _delete_files(files: Iterable[Path]) -> list[str]:
+    """Delete files. Returns those that can't be deleted, each with the reason."""
+    left = []
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            # The others are deleted all the same: a roster's folder may be another user's.
+            left.append(f"{file} ({error.strerror})")
+    return left
 
 
 def _forget(

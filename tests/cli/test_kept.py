@@ -152,6 +152,24 @@ async def test_forgotten_person_is_in_none_of_the_ledgers_files(tmp_path):
         assert (again.code, "has nothing about" in again.out) == (0, True)
 
 
+async def test_backup_that_cannot_be_deleted_is_named_once_all_else_is_gone(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        await scene.run()
+        assert (await on(scene, "db", "backup")).code == 0
+        # A folder of that name: no one can delete it as a file, root neither.
+        stuck = tmp_path / "onboarding.db.1.backup"
+        stuck.mkdir()
+        scene.write_roster([HOST])
+        let_time_pass(scene)
+
+        seen = await on(scene, "forget", JOERG, "--yes")
+
+        stuck.rmdir()
+        assert (seen.code, "can't be deleted" in seen.err) == (2, True), seen.all
+        assert str(stuck) in seen.err
+        assert traces(tmp_path, JOERG) == []
+
+
 async def test_nobody_is_forgotten_while_a_run_is_at_work(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         await scene.run()
