@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from html import unescape
 from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ from onboarding.ledger.schema import (
     approvals,
     attendance,
     cached_colleagues,
+    cached_webinars,
     called_off,
     deliveries,
     events,
@@ -147,6 +149,7 @@ def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     # Mentions come last: what is left by then is about others.
     messages = _remove_messages(connection, person)
     _remove_replacements(connection, person)
+    _remove_hosted_facts(connection, person)
     _remove_by_key(connection, skipped_entries, person)
     _remove_by_key(connection, answers, person)
     _remove_by_key(connection, attendance, person)
@@ -226,6 +229,18 @@ def _remove_colleague(connection: sa.Connection, person: KnownPerson) -> int:
     return connection.execute(table.delete().where(sa.or_(sa.false(), *users))).rowcount
 
 
+def _remove_hosted_facts(connection: sa.Connection, person: KnownPerson) -> None:
+    """Remove what is remembered of webinars whose host they are: it has the host's ids."""
+    facts = connection.execute(sa.select(cached_webinars.c.facts, *cached_webinars.primary_key))
+    for known, *key in facts.all():
+        host = known.get("host") or {}
+        if (host.get("account_id"), host.get("user_id")) in person.users:
+            columns = zip(cached_webinars.primary_key, key, strict=True)
+            is_row = [column == part for column, part in columns]
+            # Asked for again by the next run that needs it.
+            connection.execute(cached_webinars.delete().where(*is_row))
+
+
 def _remove_problems(connection: sa.Connection, person: KnownPerson) -> int:
     rows = connection.execute(sa.select(problems.c.id, problems.c.email))
     # Problems have no key, only the address as the roster has it.
@@ -295,30 +310,48 @@ def _blank_column(
     connection: sa.Connection, table: sa.Table, name: str, pattern: re.Pattern[str]
 ) -> int:
     is_json = isinstance(table.c[name].type, sa.JSON)
-    # As text, also where it is JSON: what is replaced stands within one of its strings.
+    # As text, also where it is JSON: `registrations.asked` is JSON in a column of text.
     column = sa.cast(table.c[name], sa.Text)
     query = sa.select(column.label("text"), *table.primary_key)
     count = 0
     for text, *key in connection.execute(query.where(column != "")).all():
-        blanked = pattern.sub(FORGOTTEN, _write_out(text))
-        if blanked == _write_out(text):
+        value = _read_text(text)
+        blanked = _blank_value(value, pattern)
+        if blanked == value:
             continue
-        is_row = [part == value for part, value in zip(table.primary_key, key, strict=True)]
-        value = json.loads(blanked) if is_json else blanked
-        connection.execute(table.update().where(*is_row).values({name: value}))
+        is_row = [part == known for part, known in zip(table.primary_key, key, strict=True)]
+        stored = blanked if is_json or isinstance(blanked, str) else json.dumps(blanked)
+        connection.execute(table.update().where(*is_row).values({name: stored}))
         count += 1
     return count
 
 
-def _write_out(text: str) -> str:
-    """Write JSON with each letter as itself: `json` escapes those beyond ASCII by default."""
-    if "\\u" not in text:
-        return text
+def _read_text(text: str) -> Any:
+    """Read a text that is an object or a list of JSON; any other is given back as it is."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False)
+        value = json.loads(text)
     except ValueError:
-        # No JSON: a plain text that holds a backslash.
         return text
+    # A number is a text here, too: written again, `1e3` would be `1000.0`.
+    return value if isinstance(value, dict | list) else text
+
+
+def _blank_value(value: Any, pattern: re.Pattern[str]) -> Any:
+    """Take the person out of a text, or out of each text in a value of JSON.
+
+    There a name may be written in other letters: `json` escapes quotes, and those beyond ASCII.
+    """
+    match value:
+        case str():
+            return pattern.sub(FORGOTTEN, value)
+        case dict():
+            return {
+                _blank_value(key, pattern): _blank_value(part, pattern)
+                for key, part in value.items()
+            }
+        case list():
+            return [_blank_value(part, pattern) for part in value]
+    return value
 
 
 def _blank_changes(connection: sa.Connection, person: KnownPerson) -> int:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onboarding.ledger import (
+    cache,
     claims,
     deliveries,
     events,
@@ -24,9 +25,10 @@ from onboarding.ledger import (
 from onboarding.ledger.postgresql import _open_engine
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger
+from onboarding.model.accounts import AccountKey
 from onboarding.model.copies import TEXT_START, MessageCopy, SharedPart
 from onboarding.model.deliveries import Reply, State, Transition
-from onboarding.model.people import Problem
+from onboarding.model.people import LinkedUser, Problem, Role
 from onboarding.model.registrations import Standing
 from tests.ledger.making import NOW, RUN, invitee, order, queue, seen
 
@@ -217,17 +219,47 @@ def test_registered_person_is_unfinished_until_they_are_removed(connection):
     assert forget.find_unfinished(connection, person) == []
 
 
-def test_name_beyond_ascii_is_forgotten_in_what_is_stored_as_json(connection):
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("J\u00fcrgen", "M\u00fcller"), ('William "Bill"', "Smith")],
+    ids=["letters beyond ASCII", "quotes"],
+)
+def test_name_is_forgotten_in_what_is_stored_as_json(connection, first, last):
     session = seen(connection)
-    mention = {"note": "instead of J\u00fcrgen M\u00fcller"}
+    mention = {"note": f"instead of {first} {last}", "places": "1e3"}
     rows = metadata.tables["roster_rows"]
     connection.execute(
         rows.insert().values(session=session, key="lin@example.com", row=2, extra=mention)
     )
-    juergen = invitee("juergen@example.com", first_name="J\u00fcrgen", last_name="M\u00fcller")
-    registrations.set_standing(connection, session, [juergen], Standing.REMOVED, NOW)
+    person = invitee("one@example.com", first_name=first, last_name=last)
+    other = invitee("lin@example.com")
+    registrations.set_standing(connection, session, [person], Standing.REMOVED, NOW)
+    registrations.record_unfulfilled(
+        connection, session, other, {"last_name": f"{first} {last}"}, NOW
+    )
 
-    forget.remove_person(connection, forget.find_person(connection, "juergen@example.com"))
+    forget.remove_person(connection, forget.find_person(connection, "one@example.com"))
 
     extra = connection.execute(sa.select(rows.c.extra)).scalar_one()
-    assert extra == {"note": "instead of (forgotten)"}
+    assert extra == {"note": "instead of (forgotten)", "places": "1e3"}
+    managed = registrations.load_managed(connection, session)
+    assert managed["lin@example.com"].last_requested == {"last_name": "(forgotten)"}
+
+
+def test_facts_of_a_webinar_are_forgotten_with_its_host_only(connection):
+    session = seen(connection)
+    account, host = AccountKey("https://ringcentral.example"), LinkedUser("acc", "7", "pbx")
+    person = invitee("one@example.com", role=Role.HOST, linked_user=host)
+    registrations.set_standing(connection, session, [person], Standing.REMOVED, NOW)
+    for id_, user in (("hosted", "7"), ("other", "8"), ("none", None)):
+        ids = {"account_id": "acc", "user_id": user, "domain": "pbx"} if user else None
+        cache.store_webinar_facts(connection, account, id_, {"title": id_, "host": ids}, NOW)
+
+    forget.remove_person(connection, forget.find_person(connection, "one@example.com"))
+
+    known = [
+        id_
+        for id_ in ("hosted", "other", "none")
+        if cache.find_webinar_facts(connection, account, id_)
+    ]
+    assert known == ["other", "none"]
