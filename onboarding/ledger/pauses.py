@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from onboarding.ledger.schema import pauses
 from onboarding.ledger.sql import insert
-from onboarding.model.pauses import Pause
+from onboarding.model.pauses import Pause, find_longest
 
 
 def set_pause(
@@ -48,9 +48,7 @@ def load_pause(
         *_holds_for(server, webinar_id, session_id)
     )
     found = [Pause(**row) for row in connection.execute(query).mappings()]
-    on = [pause for pause in found if pause.is_on(now)]
-    endless = [pause for pause in on if pause.until is None]
-    return next(iter(endless), None) or max(on, key=lambda pause: pause.until or now, default=None)
+    return find_longest(pause for pause in found if pause.is_on(now))
 
 
 def list_pauses(

@@ -1,12 +1,14 @@
 """A webinar that `run --all` leaves alone for a while, and how a person writes until when. Pure."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 REPORT_EVERY = timedelta(days=1)
 """How often `run --all` says that it leaves a webinar alone: no pause is forgotten in silence."""
 
+_ENDLESS = datetime.max.replace(tzinfo=UTC)
 _CLOCK_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -25,6 +27,11 @@ class Pause:
     def is_report_due(self, now: datetime) -> bool:
         """Whether `run --all` has to say again that it leaves the webinar alone."""
         return self.reported_at is None or now >= self.reported_at + REPORT_EVERY
+
+
+def find_longest(pauses: Iterable[Pause]) -> Pause | None:
+    """Find the pause that ends last, of several that hold for a webinar; None without any."""
+    return max(pauses, key=lambda pause: pause.until or _ENDLESS, default=None)
 
 
 class TimeNotUnderstoodError(ValueError):

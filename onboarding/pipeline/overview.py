@@ -24,7 +24,7 @@ from onboarding.model.accounts import AccountKey
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import printable
-from onboarding.model.pauses import Pause
+from onboarding.model.pauses import Pause, find_longest
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import has_ended
 from onboarding.pipeline.lease import lease_name
@@ -211,12 +211,14 @@ def _match_sessions(
 
 
 def _find_pause(on_pause: Mapping[tuple[str, str], Pause], target: Target) -> Pause | None:
-    """Find a pause that holds for a target, as `ledger.pauses.load_pause` does."""
-    for (webinar_id, session_id), pause in on_pause.items():
-        is_same = not (session_id and target.session_id) or session_id == target.session_id
-        if webinar_id == target.webinar_id and is_same:
-            return pause
-    return None
+    """Find the pause that holds for a target, as `ledger.pauses.load_pause` does."""
+    return find_longest(pause for ids, pause in on_pause.items() if _holds_for(ids, target))
+
+
+def _holds_for(ids: tuple[str, str], target: Target) -> bool:
+    webinar_id, session_id = ids
+    is_same = not (session_id and target.session_id) or session_id == target.session_id
+    return webinar_id == target.webinar_id and is_same
 
 
 def _add_attention(

@@ -22,7 +22,7 @@ from onboarding.pipeline.pause import pause_webinar
 from onboarding.pipeline.target import all_targets, find_target
 from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules
-from tests.stage import HOST, NAME, Stage, panelist, stage
+from tests.stage import HOST, NAME, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -148,6 +148,22 @@ async def test_run_at_work_and_pause_are_named(tmp_path):
         assert line.at_work.since == scene.clock.now()
         assert line.pause
         assert line_of(scene).at_work is None
+
+
+async def test_of_several_pauses_the_one_that_ends_last_is_named(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene:
+        longest = scene.clock.now() + timedelta(days=2)
+        sooner = longest - timedelta(days=1)
+        async with scene.rooms() as opened:
+            # Of the webinar as a whole, and of its session.
+            for name, until in ((WEBINAR, sooner), (NAME, longest)):
+                target = find_target(opened.config, name)
+                await pause_webinar(opened, target, until.isoformat(), "Ada")
+
+        pause = line_of(scene).pause
+
+    assert pause
+    assert pause.until == longest
 
 
 @pytest.mark.parametrize("webinars", [1, 5])
