@@ -54,7 +54,7 @@ class MessageState(Enum):
 
     BROKEN = ("can't be made", "attention")
     CHANGED = ("changed since approval", "attention")
-    TO_APPROVE = ("waits for approval", "under-way")
+    TO_APPROVE = ("to be approved", "under-way")
     APPROVED = ("approved", "done")
     LATER = ("due later", "under-way")
     READY = ("ready", "done")

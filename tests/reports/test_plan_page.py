@@ -63,7 +63,7 @@ def test_warnings_come_first_then_counts_changes_forecast_messages_and_the_diges
         "4 messages",
         "1 can't be made",
         "1 changed since approval",
-        "1 waits for approval",
+        "1 to be approved",
         "1 approved",
         "4 added at RingCentral",
     ]

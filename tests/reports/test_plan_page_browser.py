@@ -122,7 +122,7 @@ def test_a_mail_is_shown_whole_at_both_widths(opened):
         ({"text": "holm  hanna"}, ["Hanna Holm"]),
         ({"role": "CoHost"}, ["Carlos Ortega"]),
         ({"state": "can't be made"}, ["Ada Author"]),
-        ({"state": "waits for approval", "text": "müller"}, ["Jörg Müller"]),
+        ({"state": "to be approved", "text": "müller"}, ["Jörg Müller"]),
         ({"role": "Host", "state": "can't be made"}, []),
         ({"kind": "invitation", "role": "Host"}, ["Hanna Holm"]),
     ],
