@@ -87,6 +87,20 @@ async def test_send_now_proposes_names_and_duration_and_then_does_it(tmp_path):
         assert scene.recipients() == sorted([HANNA, JOERG])
 
 
+async def test_send_now_calls_no_one_up_to_date_that_a_run_leaves_alone(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST, panelist(1)]) as scene:
+        await scene.cron()
+        assert (await propose(scene, send_now(scene))).sentence == (
+            "All people are up to date: nothing to do."
+        )
+        scene.write_roster([HOST, PANELIST])
+
+        assert (await propose(scene, send_now(scene))).sentence == (
+            "Nothing to do: 1 person is left alone, all others are up to date."
+            " `onboarding plan` says why."
+        )
+
+
 async def test_send_now_asks_again_where_the_plan_has_changed(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         before = await propose(scene, send_now(scene))

@@ -92,6 +92,12 @@ def _list_remarks(config: Config, planned: PreparedRun, *, is_paused: bool) -> I
 def _describe_idleness(plan: Plan) -> str:
     if plan.problems or _count_held_back(plan):
         return "Nothing can be done automatically."
+    if left_alone := len(plan.skipped):
+        who = "1 person is" if left_alone == 1 else f"{left_alone} people are"
+        return (
+            f"Nothing to do: {who} left alone, all others are up to date. "
+            "`onboarding plan` says why."
+        )
     return "All people are up to date: nothing to do."
 
 
