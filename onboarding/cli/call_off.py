@@ -122,6 +122,10 @@ def _print_call_off(prepared: PreparedRun, result: Result, *, as_json: bool) -> 
         echo_json(call_off_json(result, call_off, doubts))
         return result.exit_code
     print_result(result)
+    echo(
+        f"{result.name} is called off: no run sends anything but these cancellations. "
+        f"`onboarding call-off {result.name} --undo` takes that back."
+    )
     if doubts:
         people = ", ".join(doubts)
         echo(f"In doubt, so not told by this: {people}. `onboarding resolve {result.name}`.")

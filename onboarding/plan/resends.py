@@ -49,7 +49,9 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
         return _refuse(item, _LAST_IN_DOUBT)
     last = _find_last(earlier)
     if last is None:
-        return _refuse(item, _NEVER_SENT)
+        # Where no run sends the first one either, that is what has to be said.
+        obstacle = _find_resend_obstacle(item, Kind.INVITATION, snapshot)
+        return _refuse(item, obstacle or _NEVER_SENT)
     # A second copy stands alone. An update would name changes to a message that may be lost.
     kind = last.kind if clears_facts(last.kind) else Kind.INVITATION
     if reason := _find_resend_obstacle(item, kind, snapshot):

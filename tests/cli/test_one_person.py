@@ -73,12 +73,12 @@ async def test_resend_says_what_came_of_it_and_history_who_asked(tmp_path):
         assert not [link for link in scene.join_links() if link in seen.all + history.all]
 
 
-async def test_resend_before_the_first_run_says_what_sends_the_first_message(tmp_path):
+async def test_resend_before_the_first_run_says_that_a_run_comes_first(tmp_path):
     async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
         seen = await on(scene, "resend", NAME, JOERG, "--yes", "--json")
         (result,) = json.loads(seen.out)["results"]
         assert (seen.code, result["state"]) == (1, None)
-        assert result["reason"].startswith("no message to them was sent")
+        assert result["reason"].endswith("onboarding run registers them")
 
 
 async def test_resend_twice_at_once_sends_a_copy_for_each_that_was_not_turned_away(tmp_path):
@@ -129,6 +129,7 @@ async def test_call_off_names_title_and_people_and_run_says_that_it_is_off(tmp_p
         assert seen.code == 1, seen.all
         assert f"In doubt, so not told by this: {JOERG}." in seen.out
         assert "Called off by" not in seen.out
+        assert f"{NAME} is called off: no run sends anything but these cancellations." in seen.out
 
         run, status = await on(scene, "run", NAME, "--yes"), await on(scene, "status", NAME)
         assert [said for said in (run, status) if "Called off by Mia at" not in said.out] == []

@@ -7,7 +7,7 @@ import pytest
 
 from onboarding.model.deliveries import Delivery, State
 from onboarding.model.kinds import Kind
-from onboarding.model.sessions import CallOff, SessionStatus
+from onboarding.model.sessions import CALLED_OFF, CallOff, SessionStatus
 from onboarding.plan import Action, PlanItem, Snapshot
 from onboarding.plan.resends import plan_resend
 from tests.plan.people import HOUR, MOVED, NOW, START, delivery, facts, guest, make_snapshot, row
@@ -83,6 +83,9 @@ def test_message_that_waits_and_tells_what_was_true_is_replaced():
         (ON_BOARD, [of(State.CANCELLED)], {}, "no message to them was sent"),
         (ON_BOARD, [of(State.EXPIRED)], {}, "no message to them was sent"),
         (ON_BOARD, [of(State.SUPERSEDED)], {}, "no message to them was sent"),
+        (ON_BOARD, [], {"status": SessionStatus.FINISHED}, "the session is over"),
+        (GONE, [], {}, "is not on the roster"),
+        (UNREGISTERED, [], {}, "is not registered"),
         (UNREGISTERED, [INVITED], {}, "is not registered"),
         (UNREGISTERED, [of(State.QUEUED)], {}, "is not registered"),
         (NO_LINK, [INVITED], {}, "has no join link"),
@@ -105,3 +108,8 @@ def test_resend_is_refused_with_the_reason(item, earlier, snapshot, why):
 def test_of_a_session_that_is_called_off_only_the_cancellation_is_sent_again(earlier, kind):
     snapshot = replace(make_snapshot(), call_off=CallOff(NOW, "Mia"))
     assert plan_resend(ON_BOARD, earlier, snapshot).mail is kind
+
+
+def test_of_a_session_that_is_called_off_no_run_sends_the_first():
+    snapshot = replace(make_snapshot(), call_off=CallOff(NOW, "Mia"))
+    assert plan_resend(ON_BOARD, [], snapshot).mail_reason == CALLED_OFF
