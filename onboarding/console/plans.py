@@ -9,7 +9,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from onboarding.errors import OnboardingError
+from onboarding.console.act_tasks import CRASHED
+from onboarding.errors import OnboardingError, describe_crash
 from onboarding.model.reviews import Review
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.review import make_review, store_review
@@ -46,6 +47,7 @@ class PlanShelf:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._stop = asyncio.Event()
         self._plans: dict[str, AskedPlan] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -63,6 +65,11 @@ class PlanShelf:
             # Not cancelled when the wait is over: others may wait, and the calls are spent.
             await asyncio.wait({task}, timeout=PLAN_WAIT)
 
+    async def aclose(self) -> None:
+        """Stop what is being made, and wait for it: it uses what the console closes next."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks.values())
+
     def _is_new(self, webinar: str) -> bool:
         plan = self._plans.get(webinar)
         now = self._services.clock.now()
@@ -70,12 +77,17 @@ class PlanShelf:
 
     async def _make(self, target: Target, asked: AskedPlan) -> None:
         try:
-            review = await _make_review(self._services, target)
+            review = await _make_review(self._services, target, self._stop)
             # Put in order once, and not for each page of it: all frames are built there.
             content = await asyncio.to_thread(arrange, review)
             self._put(target.name, replace(asked, content=content))
         except OnboardingError as error:
             self._put(target.name, replace(asked, error=error))
+        # As for acts: else the page would say for ever that the plan is being made.
+        except Exception as error:  # noqa: BLE001
+            self._services.progress.say(describe_crash(error))
+            crash = OnboardingError(CRASHED.sentence, hint=CRASHED.hint)
+            self._put(target.name, replace(asked, error=crash))
         finally:
             del self._tasks[target.name]
 
@@ -87,10 +99,10 @@ class PlanShelf:
             del self._plans[next(iter(self._plans))]
 
 
-async def _make_review(services: Services, target: Target) -> Review:
+async def _make_review(services: Services, target: Target, stop: asyncio.Event) -> Review:
     """Make and store what a run would do now, as `onboarding plan NAME --page` does."""
     company = target.company
-    async with open_act_services(services, services.progress, services.stop, company) as opened:
+    async with open_act_services(services, services.progress, stop, company) as opened:
         options = Options()
         state = await refresh(opened, target, await read_roster(target, opened.stop))
         state, _ = await plan_fresh(opened, target, state, options)

@@ -42,7 +42,9 @@ async def serve_console(
         closing_seconds=CLOSING_SECONDS,
     )
     async with AsyncExitStack() as stack:
-        # The pages end first. Then the acts at work get their stop, and finish what they must.
+        # The pages end first. Then the acts at work get their stop, and finish what they must; so
+        # do the plans.
+        await stack.enter_async_context(aclosing(console.plans))
         await stack.enter_async_context(aclosing(console.tasks))
         url = await _open_port(stack, server, settings)
         console.origins.update(list_origins(settings, url))

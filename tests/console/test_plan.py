@@ -4,14 +4,20 @@ import asyncio
 import io
 import json
 import re
+from contextlib import suppress
+from dataclasses import replace
 
+import httpx
 import pytest
 from python_calamine import CalamineWorkbook
 
 from onboarding.config.console import ConsoleRole
-from onboarding.console.plans import MOST_PLANS
+from onboarding.console.act_tasks import CRASHED
+from onboarding.console.plans import MOST_PLANS, PlanShelf
+from onboarding.errors import Interrupted
 from onboarding.pipeline.approve import find_page
 from onboarding.pipeline.target import find_target
+from tests.console.acting import Lines
 from tests.console.serving import RunningConsole, console_stage, serve_on
 from tests.stage import HOST, NAME, panelist, stage
 
@@ -130,6 +136,31 @@ async def test_only_the_newest_plans_are_kept(tmp_path):
         kept = [name for name in names if served.console.plans.find(name)]
 
     assert kept == names[1:]
+
+
+async def test_crash_in_a_plan_is_said_and_tells_no_value(tmp_path):
+    lines = Lines()
+    async with stage(tmp_path, [HOST]) as scene, serve_on(scene) as served:
+        # Whatever is asked of this ledger fails as no error of the pipeline's does.
+        broken = replace(served.console.services, ledger=None, progress=lines)
+        shelf = PlanShelf(broken)
+        await shelf.ask(find_target(scene.config, NAME), "Dana")
+
+    asked = shelf.find(NAME)
+    assert asked.error.message == CRASHED.sentence
+    assert [line for line in lines.said if "AttributeError at" in line]
+
+
+async def test_end_of_the_console_ends_the_plan_that_is_being_made(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene:
+        scene.ringcentral.faults.add("GET:slow=60*all")
+        async with serve_on(scene) as served, served.client() as browser:
+            asking = asyncio.create_task(browser.post(PLAN))
+            await scene.ringcentral.requests.wait_for(2)
+
+        with suppress(httpx.HTTPError):
+            await asking
+        assert isinstance(served.console.plans.find(NAME).error, Interrupted)
 
 
 async def test_no_plan_holds_a_join_link(tmp_path):
