@@ -4,6 +4,7 @@ import ssl
 
 from onboarding.config.console import ConsoleSettings
 from onboarding.errors import ConfigurationError
+from onboarding.files.read import check_file
 from onboarding.model.foreign_text import printable
 
 
@@ -16,6 +17,9 @@ def load_tls(settings: ConsoleSettings) -> ssl.SSLContext | None:
     # Python's default, said here because the machine's OpenSSL may be set to allow older ones.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        # OpenSSL would wait for ever for what is in a FIFO.
+        check_file(certificate)
+        check_file(key)
         # An empty password: else OpenSSL would ask for one on the terminal, and cron would hang.
         context.load_cert_chain(certificate, key, password="")
     except FileNotFoundError:

@@ -100,9 +100,17 @@ def template_version(folders: tuple[Path, ...], logo: str) -> str:
     found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
     files = sorted({file for file in found if file.is_file()})
     # Times and not contents: an open page has this asked three times a second (`serve`).
-    stamps = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in files)
+    stamps = "\n".join(f"{file} {_find_time(file)}" for file in files)
     # A folder's name may be no UTF-8, which `encode` would refuse.
     return hashlib.sha256(os.fsencode(stamps)).hexdigest()[:16]
+
+
+def _find_time(file: Path) -> int | None:
+    # An editor that saves may take away its own copy after the folder was listed.
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def compose_messages(preview: Preview, name: str) -> ComposedMessages:

@@ -23,8 +23,10 @@ from onboarding.simulator.errors import (
 )
 
 LARGEST_PAGE = 1000
-NUMBER_DIGITS = 18
 """Items of a page; RingCentral gives no more, even if more are asked for."""
+
+NUMBER_DIGITS = 18
+"""Of a number in a query: more than any page or index needs."""
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 """What is clearly an address. What else RingCentral refuses is not documented."""

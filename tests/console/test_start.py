@@ -134,6 +134,12 @@ def write_pair(folder: Path) -> trustme.CA:
     return authority
 
 
+def put_fifo_for_key(folder: Path) -> None:
+    """Put what nobody will write to in the key's place."""
+    (folder / "key.pem").unlink()
+    os.mkfifo(folder / "key.pem")
+
+
 def pair(folder: Path) -> dict[str, Any]:
     return {"tls_certificate": folder / "cert.pem", "tls_key": folder / "key.pem"}
 
@@ -148,6 +154,7 @@ def pair(folder: Path) -> dict[str, Any]:
             lambda folder: trustme.CA().private_key_pem.write_to_path(folder / "key.pem"),
             "the key does not belong to the certificate",
         ),
+        (put_fifo_for_key, "can't be read"),
     ],
 )
 def test_tls_files_that_do_not_work_are_named(tmp_path, spoil, words):
