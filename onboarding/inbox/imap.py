@@ -12,10 +12,11 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeGuard, TypeVar
 
-from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
+from imap_tools import BaseMailBox
 from imap_tools.errors import (
     ImapToolsError,
     MailboxLoginError,
@@ -23,7 +24,8 @@ from imap_tools.errors import (
 )
 from imap_tools.utils import encode_folder
 
-from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
+from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, Refused, TryLater
+from onboarding.inbox.imap_client import AnswerLimits, LimitedMailBox
 from onboarding.inbox.mailboxes import (
     FIRST_SPAN,
     MESSAGES_AT_ONCE,
@@ -38,9 +40,6 @@ from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.connect import build_tls_context
 from onboarding.smtp.oauth import select_token_source
-
-TIMEOUT = 60.0
-"""Seconds for each answer of the server."""
 
 WINDOW = 1000
 """UIDs that are asked for at a time."""
@@ -87,13 +86,19 @@ class ImapFolder:
         done: str,
         now: datetime,
         limit: int = MAX_BYTES,
+        limits: AnswerLimits | None = None,
     ) -> None:
         self._settings = settings
         self._limit = limit
         self._done = done
         self._now = now
         self._secrets = Secrets.of(secret)
-        self._box = self._call(lambda: open_mailbox(settings))
+        # Before the connection: it names a certificate file that can't be read.
+        context = build_tls_context(settings)
+        limits = limits or AnswerLimits()
+        # One answer brings so many messages.
+        room = replace(limits, most_bytes=limits.most_bytes + MESSAGES_AT_ONCE * limit)
+        self._box: BaseMailBox = self._call(lambda: LimitedMailBox(settings, context, room))
         try:
             self._call(lambda: log_in(self._box, settings, secret))
             # Asked again: most servers say only after the log-in what they can do.
@@ -199,7 +204,7 @@ class ImapFolder:
 
     def close(self) -> None:
         """Log out. The server may be gone already: nothing is lost by that."""
-        with suppress(*_FAULTS):
+        with suppress(*_FAULTS, Interrupted):
             self._box.logout()
         # The library leaves the line open where the server does not answer that.
         with suppress(OSError):
@@ -266,18 +271,6 @@ class ImapFolder:
     def _clean(self, error: Exception) -> str:
         said = read_refusal_words(error.command_result[1]) if _has_result(error) else str(error)
         return clean(said, self._secrets)[:200].rstrip(".")
-
-
-def open_mailbox(settings: ImapSettings) -> BaseMailBox:
-    """Connect, encrypted unless to this machine. Raises what the library raises."""
-    # Before the connection: `build_tls_context` names a certificate file that can't be read.
-    context = build_tls_context(settings)
-    host, port = settings.host, settings.port
-    if settings.security == "tls":
-        return MailBox(host, port, timeout=TIMEOUT, ssl_context=context)
-    if settings.security == "starttls":
-        return MailBoxStartTls(host, port, timeout=TIMEOUT, ssl_context=context)
-    return MailBoxUnencrypted(host, port, timeout=TIMEOUT)
 
 
 def log_in(box: BaseMailBox, settings: ImapSettings, secret: str) -> None:
@@ -356,8 +349,16 @@ def _list_literals(answer: Sequence[Any]) -> Iterator[tuple[int, bytes]]:
 
 
 async def open_imap(
-    settings: ImapSettings, done: str, now: datetime, limit: int = MAX_BYTES
+    settings: ImapSettings,
+    done: str,
+    now: datetime,
+    stop: asyncio.Event,
+    limit: int = MAX_BYTES,
 ) -> ImapFolder:
-    """Connect and log in, in a thread. Raises TryLater, Refused or ConfigurationError."""
+    """Connect and log in, in a thread. Raises TryLater, Refused or ConfigurationError.
+
+    Once `stop` is set, what waits for the server raises Interrupted.
+    """
     secret = await load_secret(settings)
-    return await asyncio.to_thread(ImapFolder, settings, secret, done, now, limit)
+    limits = AnswerLimits(is_stopped=stop.is_set)
+    return await asyncio.to_thread(ImapFolder, settings, secret, done, now, limit, limits)

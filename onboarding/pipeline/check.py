@@ -123,7 +123,7 @@ async def _check_mail(services: Services) -> AsyncIterator[CheckResult]:
     name, sent = config.company.smtp, config.smtp.sent
     if sent.is_configured:
         place = str(sent.log or f"{sent.folder} at {sent.host_and_port}")
-        look = check_evidence(sent, services.clock.now())
+        look = check_evidence(sent, services.clock.now(), services.stop)
         yield await _try_place(f"sent messages {name}".rstrip(), place, look)
     sender = config.brand.sender_address
     for result in await check_connection(config.smtp, sender, services.stop):
@@ -133,6 +133,8 @@ async def _check_mail(services: Services) -> AsyncIterator[CheckResult]:
 async def _try_place(what: str, place: str, look: Awaitable[None]) -> CheckResult:
     try:
         await look
+    except Interrupted:
+        raise
     except OnboardingError as error:
         return _failure(what, error)
     return CheckResult(what, ok=True, detail=f"{place} can be read")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from onboarding.errors import OnboardingError
+from onboarding.errors import Interrupted, OnboardingError
 from onboarding.inbox.settings import KEEP, SentSettings
 from onboarding.ledger import bounces, deliveries
 from onboarding.ledger.deliveries import DeliveryRecord
@@ -35,7 +35,9 @@ async def settle_doubts(services: Services, session_row: int) -> int:
     if not doubts:
         return 0
     try:
-        found = await _find_evidence(sent, doubts, services.clock.now())
+        found = await _find_evidence(sent, doubts, services.clock.now(), services.stop)
+    except Interrupted:
+        raise
     except OnboardingError as error:
         # The run goes on: what is in doubt stays so, and `wait` sees to it that a person is told.
         services.progress.say(f"Messages in doubt can't be looked up: {error.message}")
@@ -48,10 +50,10 @@ async def settle_doubts(services: Services, session_row: int) -> int:
     return len(moved)
 
 
-async def check_evidence(sent: SentSettings, now: datetime) -> None:
+async def check_evidence(sent: SentSettings, now: datetime, stop: asyncio.Event) -> None:
     """Make sure that the place of evidence can be read. Raises OnboardingError where it can't."""
     # A Message-ID that no message has: what is looked up for it is all that a run looks up.
-    await _find_evidence(sent, ["<check@invalid>"], now)
+    await _find_evidence(sent, ["<check@invalid>"], now, stop)
 
 
 async def _list_doubts(services: Services, session_row: int) -> list[str]:
@@ -61,7 +63,9 @@ async def _list_doubts(services: Services, session_row: int) -> list[str]:
     ]
 
 
-async def _find_evidence(sent: SentSettings, message_ids: Sequence[str], now: datetime) -> set[str]:
+async def _find_evidence(
+    sent: SentSettings, message_ids: Sequence[str], now: datetime, stop: asyncio.Event
+) -> set[str]:
     # Late imports: nearly all runs have no doubt to settle.
     if sent.log:
         from onboarding.inbox.postfix_log import find_logged  # noqa: PLC0415
@@ -69,7 +73,7 @@ async def _find_evidence(sent: SentSettings, message_ids: Sequence[str], now: da
         return await asyncio.to_thread(find_logged, sent.log, message_ids)
     from onboarding.inbox.imap import open_imap  # noqa: PLC0415
 
-    folder = await open_imap(sent, KEEP, now)
+    folder = await open_imap(sent, KEEP, now, stop)
     try:
         return await asyncio.to_thread(_search_folder, folder, message_ids)
     finally:

@@ -119,7 +119,7 @@ async def read_replies(services: Services) -> InboxReading:
     """Read what came since the last reading. Says in `error` why it could not go on."""
     settings = services.config.replies
     try:
-        mailbox = await open_replies(settings, services.clock.now())
+        mailbox = await open_replies(settings, services.clock.now(), services.stop)
     except OnboardingError as error:
         return InboxReading(error=error)
     try:
@@ -137,7 +137,7 @@ async def read_one(services: Services, content: bytes) -> InboxReading:
 
 async def check_mailbox(services: Services) -> None:
     """Make sure that the mailbox can be read. Raises OnboardingError where it can't."""
-    mailbox = await open_replies(services.config.replies, services.clock.now())
+    mailbox = await open_replies(services.config.replies, services.clock.now(), services.stop)
     try:
         await asyncio.to_thread(mailbox.check)
     finally:
@@ -158,14 +158,14 @@ def name_mailbox(settings: RepliesSettings) -> str:
 
 
 async def open_replies(
-    settings: RepliesSettings, now: datetime, limit: int = MAX_BYTES
+    settings: RepliesSettings, now: datetime, stop: asyncio.Event, limit: int = MAX_BYTES
 ) -> MailSource:
     """Open the mailbox, to read so many bytes of each message. Raises OnboardingError."""
     if settings.maildir:
         return Maildir(settings.maildir, settings.done, now, limit)
     if settings.mbox:
         return Mbox(settings.mbox, limit)
-    return await open_imap(settings, settings.done, now, limit)
+    return await open_imap(settings, settings.done, now, stop, limit)
 
 
 async def _read_mailbox(services: Services, mailbox: MailSource, name: str) -> InboxReading:

@@ -62,7 +62,7 @@ async def make_round_trip(trial: TrialMessage, patience: Patience) -> RoundTrip:
         return RoundTrip(message)
     # A copy may be longer than what was sent: lines are encoded in other ways, fields are added.
     limit = max(MAX_BYTES, 2 * len(message.body))
-    mailbox = await open_replies(config.replies, clock.now(), limit)
+    mailbox = await open_replies(config.replies, clock.now(), patience.stop, limit)
     try:
         end = await asyncio.to_thread(mailbox.find_end)
         outcome = await send_trial(config, message)

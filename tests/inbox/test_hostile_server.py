@@ -3,13 +3,15 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
-from onboarding.errors import OnboardingError, TryLater
+from onboarding.errors import Interrupted, OnboardingError, TryLater
 from onboarding.inbox.imap import ImapFolder
+from onboarding.inbox.imap_client import AnswerLimits
 from onboarding.inbox.parts import MAX_BYTES
 from onboarding.inbox.settings import RepliesSettings
 
@@ -52,11 +54,42 @@ def server(**changed: str | list[str]) -> Iterator[int]:
         listener.close()
 
 
-def read(port: int) -> list[bytes]:
+@contextmanager
+def endless(words: bytes, after: str = "", pause: float = 0) -> Iterator[int]:
+    """A server that says the same words for ever: at once, or in answer to a command."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    cut = threading.Event()
+
+    def serve() -> None:
+        line, _ = listener.accept()
+        with line, line.makefile("rb") as commands, suppress(OSError):
+            if after:
+                line.sendall(b"* OK ready\r\n")
+            for command in commands if after else ():
+                tag, _, rest = command.decode().strip().partition(" ")
+                if rest.upper().startswith(after):
+                    break
+                name = next(name for name in GOOD if rest.upper().startswith(name))
+                line.sendall(GOOD[name].format(tag=tag).encode())
+            while not cut.wait(pause):
+                line.sendall(words)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        cut.set()
+        thread.join(10)
+        listener.close()
+
+
+def read(port: int, limits: AnswerLimits | None = None) -> list[bytes]:
     settings = RepliesSettings.model_validate(
         {"host": "127.0.0.1", "port": port, "security": "none", "username": "events"}
     )
-    folder = ImapFolder(settings, SECRET, "seen", datetime(2027, 3, 1, tzinfo=UTC))
+    now = datetime(2027, 3, 1, tzinfo=UTC)
+    folder = ImapFolder(settings, SECRET, "seen", now, limits=limits)
     try:
         return [message.content for batch in folder.read(None) for message in batch.messages]
     finally:
@@ -113,6 +146,52 @@ def test_trouble_is_an_error_in_words_without_the_secret(changed):
     assert SECRET not in str(raised.value)
     assert raised.value.message[0].isupper()
     assert raised.value.message.endswith(".")
+
+
+HUGE_LITERAL = "* 1 FETCH (UID 1 BODY[]<0> {{{size}}}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "after"),
+    [
+        (b"*", ""),
+        (b"* 1 EXISTS\r\n", "EXAMINE"),
+        (b"x", "UID SEARCH"),
+        (HUGE_LITERAL.format(size=3).encode() + b"A:b)\r\n", "UID FETCH"),
+    ],
+)
+def test_answer_that_drips_is_given_up(words, after):
+    limits = AnswerLimits(seconds=0.3)
+    with endless(words, after, pause=0.01) as port, pytest.raises(TryLater) as raised:
+        read(port, limits)
+
+    assert raised.value.message.startswith(f"The mailbox server 127.0.0.1:{port} can't be reached")
+
+
+@pytest.mark.parametrize(
+    ("words", "after"),
+    [
+        (b"* OK hello\r\n" * 1000, ""),
+        (b"*" * 10_000, ""),
+        (b"* 1 EXISTS\r\n" * 1000, "EXAMINE"),
+        (HUGE_LITERAL.format(size=3).encode() + b"A:b)\r\n", "UID FETCH"),
+        (HUGE_LITERAL.format(size=2 * 10**9).encode() + b"x" * 1000, "UID FETCH"),
+        (HUGE_LITERAL.format(size=10**14).encode() + b"x" * 1000, "UID FETCH"),
+        (HUGE_LITERAL.format(size="9" * 5000).encode() + b"x" * 1000, "UID FETCH"),
+    ],
+)
+def test_answer_that_never_ends_fills_no_memory(words, after):
+    with endless(words, after) as port, pytest.raises(OnboardingError) as raised:
+        read(port, AnswerLimits(most_bytes=100_000))
+
+    assert raised.value.message.endswith(".")
+
+
+def test_stop_signal_ends_the_wait_for_an_answer():
+    asked = count()
+    limits = AnswerLimits(is_stopped=lambda: next(asked) > 20)
+    with endless(b"* 1 EXISTS\r\n", "EXAMINE", pause=0.01) as port, pytest.raises(Interrupted):
+        read(port, limits)
 
 
 def test_folder_with_a_million_messages_is_asked_for_in_windows():
