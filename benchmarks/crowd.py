@@ -54,7 +54,7 @@ reply_to = "Brightwater Events Team <events@brightwater.example>"
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What a crowd cost: seconds on the clock and of the processor, and the most memory (MB)."""
 
     messages: int
@@ -73,57 +73,57 @@ class Measured:
         return self.processor / self.messages * 1e6
 
 
-def configured(folder: Path, port: int, connections: int, days: int = 90) -> Config:
+def make_config(folder: Path, port: int, connections: int, days: int = 90) -> Config:
     """Write a configuration as a user would, and read it."""
     file = folder / "config.toml"
     file.write_text(CONFIG.format(port=port, connections=connections, days=days), encoding="utf-8")
     return load(file, {})
 
 
-async def mailed(config: Config, people: int, seats: int = SEATS) -> Measured:
+async def mail_crowd(config: Config, people: int, seats: int = SEATS) -> Measurement:
     """Mail so many people, one webinar after the other, as `run --all` does."""
     seconds = processor = 0.0
-    async with open_services(config, NoProgress()) as rooms:
+    async with open_services(config, NoProgress()) as services:
         load_templates(config, _target(1))
         for number, first in enumerate(range(1, people + 1, seats), 1):
-            view = await _registered(rooms, number, range(first, min(first + seats, people + 1)))
+            state = await _register(services, number, range(first, min(first + seats, people + 1)))
             began, worked = time.perf_counter(), time.process_time()
-            await _mailed(rooms, _target(number), view)
+            await _mail(services, _target(number), state)
             seconds += time.perf_counter() - began
             processor += time.process_time() - worked
-            await _assert_sent(rooms, view)
-    return Measured(
+            await _assert_sent(services, state)
+    return Measurement(
         people, seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     )
 
 
-async def _mailed(rooms: Services, goal: Target, view: RunState) -> None:
-    async with webinar_lease(rooms, goal) as holder:
-        plan = make_plan(view.snapshot, Options())
-        await queue_messages(rooms, view, plan)
+async def _mail(services: Services, target: Target, state: RunState) -> None:
+    async with webinar_lease(services, target) as holder:
+        plan = make_plan(state.snapshot, Options())
+        await queue_messages(services, state, plan)
         work = prepare_delivery(
-            rooms, view, plan, load_templates(rooms.config, goal), holder, rehearsal=False
+            services, state, plan, load_templates(services.config, target), holder, rehearsal=False
         )
         await deliver(work, timedelta())
 
 
-async def _assert_sent(rooms: Services, view: RunState) -> None:
-    entries = await rooms.ledger.run(deliveries.list_deliveries, view.session_row)
+async def _assert_sent(services: Services, state: RunState) -> None:
+    entries = await services.ledger.run(deliveries.list_deliveries, state.session_row)
     states = {entry.delivery.state for entry in entries}
-    if states != {"sent"} or len(entries) != len(view.snapshot.roster.invitees):
+    if states != {"sent"} or len(entries) != len(state.snapshot.roster.invitees):
         raise SystemExit(f"Not all were mailed ({states}): the figures would be worth nothing.")
 
 
-async def _registered(rooms: Services, number: int, who: range) -> RunState:
+async def _register(services: Services, number: int, who: range) -> RunState:
     """One webinar as the pipeline sees it after all were registered, before any was mailed."""
     session = _session(number)
     people = tuple(_person(number) for number in who)
-    row = await rooms.ledger.run(sessions.upsert, session)
-    now = rooms.clock.now()
-    await rooms.ledger.run(registrations.set_standing, row, people, Standing.ADDED, now)
-    known = await rooms.ledger.run(registrations.load_managed, row)
-    picture = Snapshot(session, Roster(people, ()), tuple(map(_record, people)), now, known)
-    return RunState(row, picture, Webinar(session.key.webinar_id, session.title), remembered=False)
+    row = await services.ledger.run(sessions.upsert, session)
+    now = services.clock.now()
+    await services.ledger.run(registrations.set_standing, row, people, Standing.ADDED, now)
+    known = await services.ledger.run(registrations.load_managed, row)
+    snapshot = Snapshot(session, Roster(people, ()), tuple(map(_record, people)), now, known)
+    return RunState(row, snapshot, Webinar(session.key.webinar_id, session.title), remembered=False)
 
 
 def _target(number: int) -> Target:
@@ -170,7 +170,7 @@ def _record(person: Invitee) -> Registration:
     )
 
 
-def sample(config: Config) -> bytes:
+def make_sample(config: Config) -> bytes:
     """One person's message, for the other programs to send: so all carry the same bytes."""
     person = Invitee(2, "FORWHOM@example.com", Role.PANELIST, "FORWHOM", "Mueller", "Engineer")
     link = SecretStr("https://v.ringcentral.example/w/join/FORWHOM")
@@ -196,7 +196,7 @@ def sample(config: Config) -> bytes:
 
 def run(
     folder: Path, port: int, connections: int, people: int, seats: int = SEATS, days: int = 90
-) -> Measured:
+) -> Measurement:
     """Measure one crowd in this process, as the command line sets it up.
 
     Copies of messages are kept for so many `days`; 0 keeps none.
@@ -204,4 +204,4 @@ def run(
     gc.set_threshold(NEW_OBJECTS)
     sys.setswitchinterval(THREAD_TURN)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(mailed(configured(folder, port, connections, days), people, seats))
+        return runner.run(mail_crowd(make_config(folder, port, connections, days), people, seats))

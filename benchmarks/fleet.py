@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slow_line import slow_line
-from throughput import sink, verdict
+from throughput import run_sink, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -147,7 +147,7 @@ async def measure(database: RunningServer, case: Case, port: int) -> float:
 
 def measure_once(database: RunningServer, case: Case) -> float:
     """Measure one case with servers of its own, and print it."""
-    with sink() as port:
+    with run_sink() as port:
         if case.is_slow:
             with slow_line(port, REPLY_TAKES) as slow:
                 rate = asyncio.run(measure(database, case, slow))

@@ -85,7 +85,7 @@ def time_versions(versions: Sequence[Version], rounds: int) -> list[dict[str, fl
     """Time all panels with each version, in turn: microseconds for a message of each panel."""
     best: list[dict[str, list[float]]] = [{} for _ in versions]
     with ExitStack() as stack:
-        ask_each = [stack.enter_context(asking(version)) for version in versions]
+        ask_each = [stack.enter_context(start_timer(version)) for version in versions]
         for _round in range(max(rounds, 1)):
             for known, ask in zip(best, ask_each, strict=True):
                 for panel, taken in ask().items():
@@ -102,7 +102,7 @@ def verdict(panel: str, ratio: float) -> str:
 
 
 @contextmanager
-def asking(version: Version) -> Iterator[Callable[[], dict[str, list[float]]]]:
+def start_timer(version: Version) -> Iterator[Callable[[], dict[str, list[float]]]]:
     """Start a process that times a version's panels whenever it is asked."""
     environment = os.environ | {"PYTHONPATH": str(version.checkout)}
     process = subprocess.Popen(

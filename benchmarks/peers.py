@@ -55,7 +55,7 @@ class Absent(Exception):
 def smtp_source(port: int, messages: int, connections: int, size: int) -> float:
     """Messages a second of Postfix's own generator: it composes nothing and keeps nothing."""
     words = [
-        program("smtp-source"),
+        find_program("smtp-source"),
         "-d",
         "-s",
         connections,
@@ -71,27 +71,27 @@ def smtp_source(port: int, messages: int, connections: int, size: int) -> float:
     return messages / (time.perf_counter() - began)
 
 
-def nodemailer(folder: Path, port: int, messages: int, connections: int, letter: bytes) -> float:
+def nodemailer(folder: Path, port: int, messages: int, connections: int, message: bytes) -> float:
     """Messages a second of nodemailer with a pool of connections: it composes each, as we do."""
     home = folder / "nodemailer"
     home.mkdir()
-    _installed(
-        [program("npm"), "install", "--silent", "--no-fund", "--no-audit", "nodemailer"], home
+    _install(
+        [find_program("npm"), "install", "--silent", "--no-fund", "--no-audit", "nodemailer"], home
     )
-    for name, content in _parts(letter).items():
+    for name, content in _split(message).items():
         (home / f"letter.{name}").write_text(content, encoding="utf-8")
     (home / "send.js").write_text(NODE, encoding="utf-8")
-    words = [program("node"), "send.js", str(port), str(messages), str(connections)]
+    words = [find_program("node"), "send.js", str(port), str(messages), str(connections)]
     done = subprocess.run(words, cwd=home, check=True, capture_output=True, text=True)
     return messages / float(done.stdout)
 
 
-def mailmerge(folder: Path, port: int, messages: int, letter: bytes) -> float:
+def mailmerge(folder: Path, port: int, messages: int, message: bytes) -> float:
     """Messages a second of mailmerge: Jinja2 and smtplib, one connection for each message."""
     home = folder / "mailmerge"
     venv.create(home, with_pip=True)
-    _installed([str(home / "bin" / "python"), "-m", "pip", "--quiet", "install", "mailmerge"], home)
-    parts = _parts(letter)
+    _install([str(home / "bin" / "python"), "-m", "pip", "--quiet", "install", "mailmerge"], home)
+    parts = _split(message)
     html = re.sub(r"[{][{%#]", "", parts["html"]).replace(MARK, "{{name}}")
     head = (
         "TO: {{email}}\nSUBJECT: Your join link\n"
@@ -119,7 +119,7 @@ def mailmerge(folder: Path, port: int, messages: int, letter: bytes) -> float:
     return messages / (time.perf_counter() - began)
 
 
-def program(name: str) -> str:
+def find_program(name: str) -> str:
     """Find a program; those of servers are often in a folder outside PATH."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if not found:
@@ -127,15 +127,15 @@ def program(name: str) -> str:
     return found
 
 
-def _installed(words: list[str], folder: Path) -> None:
+def _install(words: list[str], folder: Path) -> None:
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Absent(f"{Path(words[0]).name} could not fetch it")
 
 
-def _parts(letter: bytes) -> dict[str, str]:
+def _split(body: bytes) -> dict[str, str]:
     """The letter's HTML, text and calendar, as a template with `MARK` in it."""
-    message = email.message_from_bytes(letter, policy=email.policy.default)
+    message = email.message_from_bytes(body, policy=email.policy.default)
     if not isinstance(message, EmailMessage):
         sys.exit("the sample is no message")
     names = {"text/html": "html", "text/plain": "text", "text/calendar": "ics"}

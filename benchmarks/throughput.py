@@ -22,7 +22,7 @@ from pathlib import Path
 
 import crowd
 import peers
-from crowd import Measured
+from crowd import Measurement
 from slow_line import slow_line
 
 ROUND_TRIP = 0.050
@@ -37,13 +37,13 @@ WITHIN = 0.15
 
 
 @contextlib.contextmanager
-def sink(*options: str) -> Iterator[int]:
+def run_sink(*options: str) -> Iterator[int]:
     """Run a server that takes and discards everything; gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    words = [peers.program("smtp-sink"), *user, *options, f"127.0.0.1:{port}", "1000"]
+    words = [peers.find_program("smtp-sink"), *user, *options, f"127.0.0.1:{port}", "1000"]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port)
@@ -61,9 +61,9 @@ def _wait_for(port: int) -> None:
     raise SystemExit("smtp-sink does not answer")
 
 
-def measured(
+def measure(
     port: int, connections: int, people: int, seats: int = crowd.SEATS, days: int = 90
-) -> Measured:
+) -> Measurement:
     """Mail one crowd from a process of its own, so that its memory is its own too."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -74,13 +74,13 @@ def measured(
         ).result()
 
 
-def crowds(sizes: list[int], connections: int) -> list[Measured]:
+def measure_crowds(sizes: list[int], connections: int) -> list[Measurement]:
     """Measure ourselves with each crowd, and print it."""
     print(f"{'people':>9}{'messages/s':>12}{'CPU us each':>13}{'peak MB':>9}")
     results = []
-    with sink() as port:
+    with run_sink() as port:
         for people in sizes:
-            result = measured(port, connections, people)
+            result = measure(port, connections, people)
             print(
                 f"{people:9,}{result.rate:12,.0f}{result.each:13,.0f}{result.memory:9,.0f}",
                 flush=True,
@@ -94,20 +94,20 @@ def crowds(sizes: list[int], connections: int) -> list[Measured]:
     return results
 
 
-def beside_peers(messages: int, connections: int) -> None:
+def compare_with_peers(messages: int, connections: int) -> None:
     """Measure the others and ourselves in turn, against one server, and print the ratios."""
-    with tempfile.TemporaryDirectory() as name, sink() as port:
+    with tempfile.TemporaryDirectory() as name, run_sink() as port:
         folder = Path(name)
-        letter = crowd.sample(crowd.configured(folder, port, connections))
-        ours = measured(port, connections, messages).rate
+        message = crowd.make_sample(crowd.make_config(folder, port, connections))
+        ours = measure(port, connections, messages).rate
         print(
-            f"{'onboarding':14}{ours:8,.0f} messages/s, {len(letter):,} bytes each, "
+            f"{'onboarding':14}{ours:8,.0f} messages/s, {len(message):,} bytes each, "
             f"over {connections} connections"
         )
         trials: dict[str, Callable[[], float]] = {
-            "smtp-source": lambda: peers.smtp_source(port, messages, connections, len(letter)),
-            "nodemailer": lambda: peers.nodemailer(folder, port, messages, connections, letter),
-            "mailmerge": lambda: peers.mailmerge(folder, port, min(messages, 300), letter),
+            "smtp-source": lambda: peers.smtp_source(port, messages, connections, len(message)),
+            "nodemailer": lambda: peers.nodemailer(folder, port, messages, connections, message),
+            "mailmerge": lambda: peers.mailmerge(folder, port, min(messages, 300), message),
         }
         for peer, trial in trials.items():
             try:
@@ -121,13 +121,13 @@ def beside_peers(messages: int, connections: int) -> None:
     print()
 
 
-def without_copies(people: int, connections: int, rounds: int = 5) -> None:
+def measure_copies(people: int, connections: int, rounds: int = 5) -> None:
     """Measure what kept messages cost, in turn with none kept; the best of each counts."""
-    rates: dict[int, list[Measured]] = {0: [], 90: []}
-    with sink() as port:
+    rates: dict[int, list[Measurement]] = {0: [], 90: []}
+    with run_sink() as port:
         for _round in range(rounds):
             for days, results in rates.items():
-                results.append(measured(port, connections, people, days=days))
+                results.append(measure(port, connections, people, days=days))
     none, kept = (max(result.rate for result in results) for results in rates.values())
     bare, whole = (min(result.each for result in results) for results in rates.values())
     print(f"kept messages: {kept:,.0f} messages/s, {none:,.0f} without them; ", end="")
@@ -135,12 +135,12 @@ def without_copies(people: int, connections: int, rounds: int = 5) -> None:
     print(f"{verdict(1 - kept / none <= COPIES)}), {whole / bare - 1:.0%} more processor time\n")
 
 
-def behind_latency(messages: int, connections: int) -> None:
+def measure_latency(messages: int, connections: int) -> None:
     """Measure over a slow line, with and without PIPELINING, and print what it had to be."""
     print(f"behind {ROUND_TRIP * 1000:.0f} ms, {connections} connections, one queue of {messages}:")
     for options, words, round_trips in (((), "PIPELINING", 2), (("-p",), "without", 4)):
-        with sink(*options) as port, slow_line(port, ROUND_TRIP) as slow:
-            rate = measured(slow, connections, messages, messages).rate
+        with run_sink(*options) as port, slow_line(port, ROUND_TRIP) as slow:
+            rate = measure(slow, connections, messages, messages).rate
         due = connections / (round_trips * ROUND_TRIP)
         good = verdict(abs(rate / due - 1) <= WITHIN)
         print(f"{words:>14}: {rate:5.1f} messages/s of {due:.1f} ", end="")
@@ -167,13 +167,13 @@ def main() -> None:
     given = parser.parse_args()
     try:
         if given.people:
-            crowds(given.people, given.connections)
+            measure_crowds(given.people, given.connections)
         if not given.no_copies:
-            without_copies(1_000, given.connections)
+            measure_copies(1_000, given.connections)
         if not given.no_peers:
-            beside_peers(3_000, given.connections)
+            compare_with_peers(3_000, given.connections)
         if not given.no_latency:
-            behind_latency(1_200, given.connections)
+            measure_latency(1_200, given.connections)
     except peers.Absent as reason:
         raise SystemExit(
             f"{reason}: install the package postfix (its daemon need not run)"

@@ -59,7 +59,7 @@ NAMES = {
 }
 
 
-def sample() -> Preview:
+def make_preview() -> Preview:
     """Make letters for one person of every role in every language."""
     config = load(samples.find_config(), {})
     people = [
@@ -71,7 +71,8 @@ def sample() -> Preview:
     made = build_preview(config, target, Roster(tuple(people), ()), KnownFacts(), NOW)
     # A panel of all people in both languages would show each person twice.
     panels = {
-        language: tuple(one for one in people if one.language == language) for language in LANGUAGES
+        language: tuple(person for person in people if person.language == language)
+        for language in LANGUAGES
     }
     requests = {
         key: replace(request, panel=panels[request.invitee.language])
@@ -87,15 +88,15 @@ def _person(row: int, role: Role, language: str) -> Invitee:
     return Invitee(row, address, role, first_name, last_name, job_title, language, "Europe/Berlin")
 
 
-def letters(preview: Preview) -> Iterator[tuple[str, str]]:
+def make_letters(preview: Preview) -> Iterator[tuple[str, str]]:
     """Give each letter's name and HTML."""
     for name in preview.names:
         messages = compose_messages(preview, name).messages
-        for one in preview.people:
-            message = messages[one.row]
+        for person in preview.people:
+            message = messages[person.row]
             if not isinstance(message, Message):
-                sys.exit(f"{name}, {one.role}, {one.language}: {message.reason}")
-            yield f"{name}-{one.role}-{one.language}".lower(), parse_for_page(message).html
+                sys.exit(f"{name}, {person.role}, {person.language}: {message.reason}")
+            yield f"{name}-{person.role}-{person.language}".lower(), parse_for_page(message).html
 
 
 def photograph(browser: Browser, name: str, html: str, width: str, scheme: Scheme) -> str:
@@ -125,7 +126,7 @@ def main() -> None:
         ways = list(product(WIDTHS, SCHEMES))
         rows = [
             (name, [photograph(browser, name, html, width, scheme) for width, scheme in ways])
-            for name, html in letters(sample())
+            for name, html in make_letters(make_preview())
         ]
         browser.close()
     contents = Environment(autoescape=True).from_string(CONTENTS).render(rows=rows)
