@@ -217,15 +217,19 @@ def _unwise(html: str) -> Iterator[str]:
         # the parser takes minutes for them
         return
     document = LexborHTMLParser(html)
+    yield from _list_dead_ends(document)
+    for picture in document.css("img"):
+        if not picture.attributes.get("alt"):
+            source = picture.attributes.get("src")
+            yield f"The picture {source} has no alt text, for people who don't see it."
+
+
+def _list_dead_ends(document: LexborHTMLParser) -> Iterator[str]:
     places = document.css("[id], a[name]")
     names = {node.attributes.get(key) or "" for node in places for key in ("id", "name")}
     for link in document.css("a[href], area[href]"):
         if reason := find_dead_end(link.attributes.get("href") or "", names):
             yield f"The link {_words_of(link)} leads nowhere: {reason}."
-    for picture in document.css("img"):
-        if not picture.attributes.get("alt"):
-            source = picture.attributes.get("src")
-            yield f"The picture {source} has no alt text, for people who don't see it."
 
 
 def _words_of(link: LexborNode) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic import SecretStr
 
@@ -49,6 +50,9 @@ PANEL = (
     _sample_invitee(3, Role.COHOST, "Colin", "Cohost"),
     _sample_invitee(4, Role.PANELIST, "Paula", "Panelist"),
 )
+EARLIER = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
+"""What the reader of an update held before."""
+
 GUARDED = ProtectedValues.of([LINK], [person.email for person in PANEL])
 SESSION = Session(
     key=SessionKey("https://sample.example", "1", "1"),
@@ -61,41 +65,55 @@ SESSION = Session(
 )
 
 
+class _SampleMessage(NamedTuple):
+    """What a sample message is about; `rich`: it has all facts, else few."""
+
+    kind: Kind
+    template: str
+    called_off: bool
+    rich: bool
+
+
 def sample_messages(languages: Iterable[str], scheduled: Sequence[str]) -> Iterator[MessageRequest]:
     """Make requests for every kind, role and language, each with all facts and with few.
 
     With few, a template fails that relies on what only some people have. `scheduled` are the
     templates of scheduled messages.
     """
-    earlier = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
     wanted = [
-        (kind, template, called_off)
+        _SampleMessage(kind, template, called_off, rich)
         for kind in Kind
         for template in (scheduled if RULES[kind].template else (default_template(kind),))
         # A cancellation has other words for a session that does not take place.
         for called_off in ((False, True) if clears_facts(kind) else (False,))
+        for rich in (True, False)
     ]
-    for (kind, template, called_off), invitee, language, rich in product(
-        wanted, PANEL, languages, (True, False)
-    ):
-        registration = Registration(
-            id="1", role=invitee.role, join_uri=LINK, phone_code="123 456" if rich else ""
-        )
-        yield MessageRequest(
-            kind=kind,
-            template=template,
-            invitee=replace(invitee, language=language),
-            session=SESSION,
-            # Without one where real people may have none, so messages are tried as they will be.
-            registration=registration if RULES[kind].needs_registration else None,
-            message_id="<sample@sample.example>",
-            uid="sample@sample.example",
-            date=START - timedelta(days=7),
-            recipient=invitee.email,
-            panel=PANEL if rich else (),
-            previous=earlier if rich and RULES[kind].shows_previous else None,
-            called_off=called_off,
-        )
+    for sample, invitee, language in product(wanted, PANEL, languages):
+        yield _make_request(sample, replace(invitee, language=language))
+
+
+def _make_request(sample: _SampleMessage, invitee: Invitee) -> MessageRequest:
+    rules = RULES[sample.kind]
+    phone_code = "123 456" if sample.rich else ""
+    return MessageRequest(
+        kind=sample.kind,
+        template=sample.template,
+        invitee=invitee,
+        session=SESSION,
+        # Without one where real people may have none, so messages are tried as they will be.
+        registration=(
+            Registration(id="1", role=invitee.role, join_uri=LINK, phone_code=phone_code)
+            if rules.needs_registration
+            else None
+        ),
+        message_id="<sample@sample.example>",
+        uid="sample@sample.example",
+        date=START - timedelta(days=7),
+        recipient=invitee.email,
+        panel=PANEL if sample.rich else (),
+        previous=EARLIER if sample.rich and rules.shows_previous else None,
+        called_off=sample.called_off,
+    )
 
 
 _STYLE_SHEET = re.compile(r"<style.*?</style>", re.DOTALL | re.IGNORECASE)

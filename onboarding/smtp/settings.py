@@ -53,7 +53,7 @@ RESERVED_PREFIXES = ("resent-", "content-", "x-onboarding-")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 # RFC 5321's `Dot-string`: MAIL needs no quotes around it.
 BARE_LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
-LONGEST_LOCAL = 64
+LONGEST_LOCAL_PART = 64
 """Characters before the `@` (RFC 5321 4.5.3.1.1). Servers refuse a longer one at MAIL."""
 BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
 
@@ -114,10 +114,10 @@ def validate_address(value: str) -> str:
     if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
         raise ValueError('write a bare address, such as "bounces@example.com"')
     length = len(local.replace(TOKEN_MARK, "x" * LONGEST_TOKEN))
-    if length > LONGEST_LOCAL:
+    if length > LONGEST_LOCAL_PART:
         raise ValueError(
-            f"it has up to {length} characters before its @, and mail servers take {LONGEST_LOCAL}"
-            f" ({TOKEN_MARK} becomes up to {LONGEST_TOKEN}): shorten it"
+            f"it has up to {length} characters before its @, and mail servers take "
+            f"{LONGEST_LOCAL_PART} ({TOKEN_MARK} becomes up to {LONGEST_TOKEN}): shorten it"
         )
     try:
         encode_address_domain(value)
