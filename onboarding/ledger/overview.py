@@ -56,9 +56,10 @@ class ProblemPlace(NamedTuple):
 
 
 def list_stored_sessions(connection: sa.Connection) -> Sequence[StoredSession]:
-    """List the sessions of all accounts that had a run, in the order of their starts."""
+    """List all accounts' sessions that had a run: those that are gone, then by their starts."""
     had_run = sa.select(sessions).where(sessions.c.run_at.is_not(None))
-    rows = connection.execute(had_run.order_by(sessions.c.start, sessions.c.id)).mappings()
+    in_order = had_run.order_by(sessions.c.gone_at.is_(None), sessions.c.start, sessions.c.id)
+    rows = connection.execute(in_order).mappings()
     return [build_stored_session(row) for row in rows]
 
 

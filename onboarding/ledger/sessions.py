@@ -14,7 +14,7 @@ from onboarding.ledger import cache, sql
 from onboarding.ledger.schema import deliveries, problems, sessions, suppressed_addresses
 from onboarding.model.accounts import DEFAULT_ACCOUNT, AccountKey
 from onboarding.model.people import Problem
-from onboarding.model.sessions import Session, SessionKey, SessionStatus
+from onboarding.model.sessions import Session, SessionKey, SessionStatus, has_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ def upsert(connection: sa.Connection, session: Session, account: str = DEFAULT_A
         "join_offset": int(session.join_offset.total_seconds()),
         "time_zone": session.time_zone,
         "status": session.status,
+        # It has just been seen, so it is not gone, or not any more.
+        "gone_at": None,
     }
     this_session = _is_session(session.key)
     _copy_suppressed(connection, session.key, account)
@@ -111,6 +113,7 @@ def find(
 ) -> StoredSession | None:
     """Find a webinar's session as last seen: the named one, or the one that starts last.
 
+    One that is gone (`record_gone`) is only found where there is no other, or by its id.
     Another account's is not found, so that a mistyped id shows no company's people to another.
     """
     query = (
@@ -120,12 +123,28 @@ def find(
             sessions.c.account == account.name,
             sessions.c.webinar_id == webinar_id,
         )
-        .order_by(sessions.c.start.desc())
+        .order_by(sessions.c.gone_at.is_not(None), sessions.c.start.desc())
     )
     if session_id:
         query = query.where(sessions.c.session_id == session_id)
     row = connection.execute(query.limit(1)).mappings().one_or_none()
     return build_stored_session(row) if row else None
+
+
+def record_gone(
+    connection: sa.Connection, account: AccountKey, current: SessionKey, now: datetime
+) -> None:
+    """Record which sessions of a webinar are gone, now that `current` was found in their place.
+
+    These are the ones that start later and are not over: a look prefers such a session while
+    RingCentral still has it.
+    """
+    last = find(connection, account, current.webinar_id, None)
+    # More than one where the webinar was planned again several times since it was looked at.
+    while last and last.key != current and not has_ended(last.status, last.end, now):
+        this_session = _is_session(last.key)
+        connection.execute(sessions.update().where(*this_session).values(gone_at=now))
+        last = find(connection, account, current.webinar_id, None)
 
 
 def store_run_start(

@@ -198,7 +198,8 @@ def _match_sessions(
 ) -> dict[str, StoredSession]:
     """Find each target's session, by its name: the one it names, or the one that starts last."""
     by_ids: dict[tuple[AccountKey, str, str], StoredSession] = {}
-    # In the order of their starts, so that the last one stays for a webinar without a session.
+    # The last one stays for a webinar without a session, as `ledger.sessions.find` finds it: it
+    # starts last, and is gone only where all are.
     for session in sessions:
         account = AccountKey(session.key.server, session.account)
         by_ids[account, session.key.webinar_id, session.key.session_id] = session

@@ -283,6 +283,10 @@ async def _build_state(
     # Even for a `plan`: managed people, mailboxes and a stored page all hang on this row.
     account = services.config.company.account
     row = await services.ledger.run(sessions.upsert, session, account)
+    if not target.session_id:
+        # Else commands that read the ledger alone would go on showing a session that is gone.
+        now = services.clock.now()
+        await services.ledger.run(sessions.record_gone, services.config.account, session.key, now)
     snapshot = await _join(services, target, roster, session, invitees, row)
     return RunState(row, identify(snapshot), webinar, remembered, listed)
 

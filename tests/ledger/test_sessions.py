@@ -283,3 +283,27 @@ def test_history_of_a_person_is_in_order_over_all_sessions(connection):
             "250 ok",
         ),
     ]
+
+
+def test_session_that_is_gone_gives_way_to_the_one_in_its_place(connection):
+    later = START + timedelta(days=7)
+    for number, start in enumerate((START, later, later + timedelta(days=7)), 1):
+        seen(connection, number, start)
+
+    sessions.record_gone(connection, ACCOUNT, session(1).key, NOW)
+
+    def found(session_id: str | None = None) -> str:
+        return sessions.find(connection, ACCOUNT, "webinar-1", session_id).key.session_id
+
+    assert (found(), found("session-3")) == ("session-1", "session-3")
+    seen(connection, 2, later)  # RingCentral has it again
+    assert found() == "session-2"
+
+
+def test_later_session_that_is_over_is_not_gone(connection):
+    seen(connection, 1, START)
+    seen(connection, 2, START + timedelta(days=7))
+
+    sessions.record_gone(connection, ACCOUNT, session(1).key, START + timedelta(days=8))
+
+    assert sessions.find(connection, ACCOUNT, "webinar-1", None).key.session_id == "session-2"

@@ -27,12 +27,14 @@ sessions = sa.Table(
     sa.Column("join_offset", sa.Integer, nullable=False, server_default="0"),
     sa.Column("run_at", UtcDateTime),
     sa.Column("heavy_calls", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("gone_at", UtcDateTime),
     sa.UniqueConstraint("server", "webinar_id", "session_id"),
 )
 """One row per session and server, as the last run saw it.
 
 `account` is the one in config.toml whose user saw it last. `duration` and `join_offset` are in
-seconds; `heavy_calls` are those of the last run.
+seconds; `heavy_calls` are those of the last run. `gone_at` is when its webinar was found to have
+another session in its place.
 """
 
 cached_webinars = sa.Table(
