@@ -24,14 +24,15 @@ from onboarding.cron.units import SERVICE, TIMER
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.accounts import DEFAULT_ACCOUNT
 from onboarding.pipeline.status import ledger_file
+from onboarding.smtp.settings import LogIn
 
 CREDENTIALS = Path("/etc/onboarding")
 """Where root keeps the secrets for the system's units."""
 
 NEEDED_VARIABLES = ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")
 ACCOUNT_SECRETS = ("CLIENT_ID", "CLIENT_SECRET", "JWT")
-PASSWORD = "ONBOARDING_SMTP__PASSWORD"  # noqa: S105 -- a variable's name
-LEDGER_PASSWORD = "ONBOARDING_LEDGER__PASSWORD"  # noqa: S105 -- another one
+SMTP_PREFIX = "ONBOARDING_SMTP__"
+LEDGER_PASSWORD = "ONBOARDING_LEDGER__PASSWORD"  # noqa: S105 -- a variable's name
 WEBHOOK = "ONBOARDING_ALERTS__WEBHOOK"
 
 NO_SECRETS = (
@@ -139,7 +140,7 @@ def _name_secrets(config: Config) -> tuple[str, ...]:
     servers = sorted({company.smtp for company in companies})
     return (
         *_name_account_secrets(accounts),
-        *_name_passwords(config, servers),
+        *_name_mail_secrets(config, servers),
         *([LEDGER_PASSWORD] if config.ledger.password else []),
         *([WEBHOOK] if config.alerts.webhook else []),
     )
@@ -157,11 +158,22 @@ def _name_account_secrets(accounts: Sequence[str]) -> Iterator[str]:
             yield from (f"{name_variables('accounts', account)}{key}" for key in ACCOUNT_SECRETS)
 
 
-def _name_passwords(config: Config, servers: Sequence[str]) -> Iterator[str]:
+def _name_mail_secrets(config: Config, servers: Sequence[str]) -> Iterator[str]:
+    """Name what the log-ins at these mail servers, and at the mailboxes that are read, need."""
     for server in servers:
         settings = config.smtp_servers[server] if server else config.smtp
-        if settings.username:
-            yield f"{name_variables('smtp_servers', server)}PASSWORD" if server else PASSWORD
+        prefix = name_variables("smtp_servers", server) if server else SMTP_PREFIX
+        yield from _name_log_in(prefix, settings)
+        yield from _name_log_in(f"{prefix}SENT__", settings.sent)
+    yield from _name_log_in("ONBOARDING_REPLIES__", config.replies)
+
+
+def _name_log_in(prefix: str, log_in: LogIn) -> Iterator[str]:
+    # Google's key is a file of its own, and a `token_command` has its secrets itself.
+    if log_in.auth == "password":
+        yield f"{prefix}PASSWORD"
+    if log_in.m365.tenant:
+        yield f"{prefix}M365__CLIENT_SECRET"
 
 
 async def _install_line(program: Program, stop: asyncio.Event, *, yes: bool) -> int:

@@ -1,5 +1,7 @@
 """`schedule systemd --role`: the service of a worker or of the console, as a person prints it."""
 
+import re
+
 import pytest
 
 from tests.cli.command import command
@@ -16,6 +18,7 @@ USERS = """
 [console.users.dana]
 role = "approver"
 """
+MAILBOX = 'host = "imap.example.com"\nusername = "events"'
 
 
 @pytest.fixture
@@ -47,6 +50,36 @@ async def test_service_of_the_console_has_the_hash_of_each_user(folder):
     assert f" serve --config {folder / 'config.toml'}\n" in seen.out
     assert "LoadCredential=ONBOARDING_CONSOLE__USERS__DANA__PASSWORD_HASH:" in seen.out
     assert "Note: workers need" not in seen.err
+
+
+@pytest.mark.parametrize(
+    ("log_in", "named"),
+    [
+        ('username = "events"', ["SMTP__PASSWORD"]),
+        (
+            'username = "events"\n[smtp.m365]\ntenant = "t"\nclient_id = "c"',
+            ["SMTP__M365__CLIENT_SECRET"],
+        ),
+        ('username = "events"\ntoken_command = "print-token"', []),
+        (
+            'username = "events"\n[smtp.sent]\n' + MAILBOX,
+            ["SMTP__PASSWORD", "SMTP__SENT__PASSWORD"],
+        ),
+        ("[replies]\n" + MAILBOX, ["REPLIES__PASSWORD"]),
+        ('[replies]\nmaildir = "inbox"', []),
+    ],
+    ids=["password", "Microsoft 365", "token", "folder of sent messages", "mailbox", "maildir"],
+)
+async def test_service_has_the_secrets_of_all_log_ins_and_no_other(tmp_path, log_in, named):
+    """One that no file has keeps systemd from starting it."""
+    host = 'host = "127.0.0.1"\n'
+    (tmp_path / "config.toml").write_text(CONFIG.replace(host, f"{host}{log_in}\n"))
+
+    seen = await command(tmp_path, "schedule", "systemd")
+
+    assert seen.code == 0, seen.err
+    found = re.findall(r"^LoadCredential=ONBOARDING_(\w+):", seen.out, re.MULTILINE)
+    assert found == named
 
 
 async def test_worker_beside_a_ledger_in_a_file_is_told(folder):
