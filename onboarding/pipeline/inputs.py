@@ -14,11 +14,11 @@ from pathlib import Path
 from onboarding import roster as rosters
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, TryLater
+from onboarding.files.stamps import Stamp, stamp_files
 from onboarding.model.people import Roster, format_problem, shorten_problems
 from onboarding.pipeline.refresh import fetch_roster
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.template_files import Stamp
 from onboarding.plan import Options
 
 SETTLED_AFTER = timedelta(seconds=10)
@@ -113,8 +113,7 @@ def digest_inputs(
 
     `stamp` is that of the webinar's templates.
     """
-    files = (path for entry in target.schedule.entries for path in entry.attach)
-    attached = [(path, path.stat().st_mtime_ns) for path in files if path.is_file()]
+    attached = stamp_files(path for entry in target.schedule.entries for path in entry.attach)
     brand = config.brand.model_dump_json()
     given = (target, options, config.rehearsal.allow_domains)
     parts = (roster.digest, stamp, attached, brand, *map(_normalize, given))

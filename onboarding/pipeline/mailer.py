@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from onboarding.config import Config
+from onboarding.files.stamps import Stamp
 from onboarding.ledger.bounces import BounceTokens
 from onboarding.messages.attachments import Attachment, read_attachments
 from onboarding.messages.load import load_template_set
@@ -28,7 +29,7 @@ from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.template_files import Stamp, stamp_templates, template_folders
+from onboarding.pipeline.template_files import stamp_templates, template_folders
 from onboarding.plan import Plan
 from onboarding.smtp.settings import TOKEN_MARK
 

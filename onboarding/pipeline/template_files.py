@@ -4,15 +4,12 @@ Reads no template: `mailer` compiles them, and is loaded only when a message is 
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 
 from onboarding import samples
 from onboarding.config import Config
 from onboarding.config.companies import NamedBrandSettings
-
-Stamp = tuple[tuple[Path, int], ...]
-"""Files with the times of their last change: a template that was changed is compiled again."""
+from onboarding.files.stamps import Stamp, stamp_files
 
 
 def template_folders(config: Config, templates: Path | None) -> tuple[Path, ...]:
@@ -38,9 +35,5 @@ def stamp_templates(config: Config, folders: Sequence[Path]) -> Stamp:
     """List all files of the folders, and the logo, with the times of their last change."""
     # An empty name would mean the current folder, with everything in it.
     logo = [Path(config.brand.logo)] if config.brand.logo else []
-    paths = [*folders, *logo]
     # All files count, since one template may include another.
-    found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
-    files = sorted(file for file in found if file.is_file())
-    # In nanoseconds: a file that is saved twice within a second has changed twice.
-    return tuple((file, file.stat().st_mtime_ns) for file in files)
+    return stamp_files(logo, folders)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from onboarding.errors import EXIT_DONE, OnboardingError
+from onboarding.files.stamps import Stamp
 from onboarding.ledger import call_offs, looks
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.looks import Look
@@ -32,7 +33,7 @@ from onboarding.pipeline.session_lists import find_listed, read_session_list
 from onboarding.pipeline.session_lookup import fetch_session
 from onboarding.pipeline.status import find_seen_session
 from onboarding.pipeline.target import Target, find_look_key
-from onboarding.pipeline.template_files import Stamp, stamp_templates, template_folders
+from onboarding.pipeline.template_files import stamp_templates, template_folders
 from onboarding.plan import Options
 from onboarding.plan.call_budget import (
     MOST_REGULAR,

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
 from onboarding.errors import ConfigurationError
+from onboarding.files.stamps import stamp_files
 from onboarding.messages.attachments import Attachment
 from onboarding.messages.composer import Composer
 from onboarding.messages.load import load_template_set
@@ -96,21 +96,11 @@ ENDINGS = ("html", "txt", "eml", "ics")
 
 def template_version(folders: tuple[Path, ...], logo: str) -> str:
     """Identify the state of the templates and the logo: it changes with each save."""
-    paths = [*folders, Path(logo)] if logo else folders
-    found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
-    files = sorted({file for file in found if file.is_file()})
     # Times and not contents: an open page has this asked three times a second (`serve`).
-    stamps = "\n".join(f"{file} {_find_time(file)}" for file in files)
+    stamp = stamp_files([Path(logo)] if logo else [], folders)
+    stamps = "\n".join(f"{file} {changed}" for file, changed in stamp)
     # A folder's name may be no UTF-8, which `encode` would refuse.
     return hashlib.sha256(os.fsencode(stamps)).hexdigest()[:16]
-
-
-def _find_time(file: Path) -> int | None:
-    # An editor that saves may take away its own copy after the folder was listed.
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return None
 
 
 def compose_messages(preview: Preview, name: str) -> ComposedMessages:

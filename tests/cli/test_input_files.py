@@ -140,3 +140,15 @@ async def test_signal_ends_the_wait_for_a_roster(tmp_path, sent):
 
     assert process.returncode == 75
     assert "stopped by a signal" in err.decode()
+
+
+async def test_logo_whose_name_no_file_can_have_is_one_message(tmp_path):
+    (tmp_path / "config.toml").write_text(CONFIG)
+    write_roster(tmp_path / "invitees.csv", [HOST])
+    variables = {**RC, **SMTP, "ONBOARDING_BRAND__LOGO": "k" * 300}
+
+    seen = await command(tmp_path, "preview", NAME, "--out", "pages", variables=variables)
+
+    assert (seen.code, "Traceback" in seen.all) == (2, False), seen.all
+    assert "File name too long" in seen.err
+    assert "in this program itself" not in seen.err

@@ -29,7 +29,6 @@ from onboarding.reports.preview import (
     parse_for_page,
     person_folder,
     render_frame,
-    template_version,
     write_preview,
 )
 from onboarding.reports.serve import HEADERS, serve_preview
@@ -363,14 +362,6 @@ def test_templates_may_lie_in_a_folder_whose_name_is_no_utf8(tmp_path):
         write_preview(preview(write_templates(folder, words="Good morning")), folder / "out") == []
     )
     assert "Good morning" in (folder / "out" / "index.html").read_text()
-
-
-def test_file_that_is_gone_while_the_folder_is_looked_through_does_no_harm(tmp_path, monkeypatch):
-    (tmp_path / "invite.html.j2").symlink_to(tmp_path / "gone")
-    # As if it had been there when it was asked for.
-    monkeypatch.setattr(Path, "is_file", lambda _: True)
-
-    assert template_version((tmp_path,), "")
 
 
 def test_writing_says_whose_letters_fail_and_writes_the_others(tmp_path):
