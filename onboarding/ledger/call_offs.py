@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from onboarding.ledger import looks
 from onboarding.ledger.deliveries import is_queued, move
 from onboarding.ledger.events import WHOLE_SESSION, record_act
-from onboarding.ledger.operator_actions import CANCELLING
 from onboarding.ledger.schema import called_off, deliveries, registrations
 from onboarding.ledger.sql import insert
 from onboarding.model.deliveries import State
+from onboarding.model.kinds import CANCELLING_KINDS
 from onboarding.model.registrations import Standing
 from onboarding.model.sessions import CALLED_OFF, CallOff
 
@@ -32,7 +32,7 @@ def record_call_off(connection: sa.Connection, session: int, by: str, now: datet
     if connection.execute(new).scalar() is not None:
         record_act(connection, session, [WHOLE_SESSION], CALL_OFF, by, now)
     # Not only for a new call-off: saying it again also clears what was queued since.
-    outdated = (*is_queued(session), deliveries.c.kind.not_in(CANCELLING))
+    outdated = (*is_queued(session), deliveries.c.kind.not_in(CANCELLING_KINDS))
     move(connection, outdated, State.SUPERSEDED, CALLED_OFF, now)
 
 
@@ -47,7 +47,7 @@ def remove_call_off(connection: sa.Connection, session: int, by: str, now: datet
         return False
     record_act(connection, session, [WHOLE_SESSION], CALL_OFF, by, now, "taken back")
     looks.request_run(connection, session)
-    waiting = (*is_queued(session), deliveries.c.kind.in_(CANCELLING), ~_was_removed())
+    waiting = (*is_queued(session), deliveries.c.kind.in_(CANCELLING_KINDS), ~_was_removed())
     move(connection, waiting, State.SUPERSEDED, TAKES_PLACE, now)
     return True
 

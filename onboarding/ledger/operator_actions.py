@@ -19,17 +19,13 @@ from onboarding.ledger.new_deliveries import NewDelivery, enqueue
 from onboarding.ledger.schema import REAL, called_off, deliveries
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, State
-from onboarding.model.kinds import Kind, clears_facts
+from onboarding.model.kinds import CANCELLING_KINDS
 
 RESEND_ACT = "resend"
 SUPPRESS_ACT, FREED = "suppressed", "not suppressed"
 
 BY_HAND = "by hand"
 """Why no message goes to an address, where a person said so."""
-
-CANCELLING = [kind for kind in Kind if clears_facts(kind)]
-"""Kinds that a session which is called off still sends."""
-
 
 _MAY_BE_ON_ITS_WAY = TELLS_FACTS & deliveries.c.state.in_([State.SENDING, State.IN_DOUBT])
 
@@ -220,7 +216,7 @@ def _is_worth_sending(
     )
     other_in_the_way = sa.exists().where(*_is_to_same_mailbox(other), is_in_the_way)
     is_called_off = sa.exists().where(called_off.c.session == deliveries.c.session)
-    is_told = sa.or_(~is_called_off, deliveries.c.kind.in_(CANCELLING))
+    is_told = sa.or_(~is_called_off, deliveries.c.kind.in_(CANCELLING_KINDS))
     return (deliveries.c.expires_at > now, ~other_in_the_way, is_told)
 
 

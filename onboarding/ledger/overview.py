@@ -13,10 +13,7 @@ import sqlalchemy as sa
 from onboarding.ledger.schema import REAL, called_off, deliveries, problems, roster_rows, sessions
 from onboarding.ledger.sessions import StoredSession, build_stored_session
 from onboarding.model.deliveries import HOLDS_FACTS, NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.kinds import Kind, clears_facts
-
-REMOVING_KINDS = tuple(kind for kind in Kind if clears_facts(kind))
-"""Kinds after which a person is not on the panel any more."""
+from onboarding.model.kinds import CANCELLING_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ def _select_people(numbers: Collection[int]) -> sa.Select[tuple[int, str]]:
         return sa.func.max(sa.case((sa.and_(*conditions), 1), else_=0))
 
     state, number = deliveries.c.state, deliveries.c.number
-    of_removal = sa.case((deliveries.c.kind.in_(REMOVING_KINDS), number), else_=0)
+    of_removal = sa.case((deliveries.c.kind.in_(CANCELLING_KINDS), number), else_=0)
     place = sa.case(
         (has(state.in_(sorted(NEEDS_A_PERSON))) == 1, "attention"),
         # Before the rest: a person whose latest message is a cancellation is on no panel.

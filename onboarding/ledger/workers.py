@@ -39,9 +39,9 @@ def register_worker(
     now: datetime,
 ) -> None:
     """Register a worker that holds its lease, and forget those that are gone."""
-    gone = [record.holder for record in _load_records(connection)]
-    living = leases.list_living(connection, now)
-    connection.execute(workers.delete().where(workers.c.holder.in_({*gone} - living)))
+    known = {record.holder for record in _load_records(connection)}
+    gone = known - leases.list_living(connection, now)
+    connection.execute(workers.delete().where(workers.c.holder.in_(gone)))
     connection.execute(
         workers.insert().values(
             holder=holder.name,

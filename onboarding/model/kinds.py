@@ -123,6 +123,10 @@ def clears_facts(kind: Kind) -> bool:
     return RULES[kind].facts_effect is FactsEffect.HOLDS_NONE
 
 
+CANCELLING_KINDS = tuple(kind for kind in Kind if clears_facts(kind))
+"""After one of these a person is on no panel; a session that is called off sends no other."""
+
+
 def tells_facts(kind: Kind) -> bool:
     """Whether a message of this kind changes what a mailbox was told.
 

@@ -37,7 +37,7 @@ def account_column(*, primary_key: bool = False) -> sa.Column[str]:
 def session_column() -> sa.Column[int]:
     """Make the column that names the session with which a row is removed."""
     # CASCADE removes the people with their session. SQLite heeds it only while the pragma
-    # `foreign_keys` is on, and that is set for each connection (`store.PRAGMAS`).
+    # `foreign_keys` is on, and that is set for each connection (`sqlite.PRAGMAS`).
     return sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
 
 
