@@ -109,9 +109,9 @@ def parse_error(answer: httpx.Response, secrets: Secrets = NONE) -> ApiError:
     if not isinstance(body, dict):
         return ApiError(answer.status_code)
     oauth = body.get("error")
-    return ApiError(
-        answer.status_code, _parse_entries(body, secrets), oauth_error(str(oauth)) if oauth else ""
-    )
+    # Cleaned first: a secret of small letters has the form of an OAuth error.
+    word = oauth_error(clean(str(oauth), secrets)) if oauth else ""
+    return ApiError(answer.status_code, _parse_entries(body, secrets), word)
 
 
 def _parse_entries(body: dict[str, Any], secrets: Secrets) -> tuple[ErrorEntry, ...]:

@@ -102,6 +102,14 @@ def test_a_servers_words_hold_no_secret_of_the_run(message):
     assert sent[:20] not in words
 
 
+def test_a_secret_in_the_form_of_an_oauth_error_is_no_code():
+    secret = "hush_of_the_app"
+
+    refusal = parse_error(httpx.Response(400, json={"error": secret}), Secrets.of(secret))
+
+    assert refusal.oauth == "no code"
+
+
 CHANGE = requests.change_invitees(key(), requests.Change())
 LIST = requests.list_invitees(key())
 
