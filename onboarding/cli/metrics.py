@@ -4,6 +4,7 @@ The text format of Prometheus, version 0.0.4. It names webinars and counts; no p
 no link. The file is replaced as a whole, so that no one reads half of it.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -112,7 +113,11 @@ def _format_labels(result: Result, state: State | None = None) -> str:
 
 
 def write_metrics(file: Path, content: str) -> None:
-    """Replace the file as a whole. Raises OSError where that can't be done."""
+    """Replace the file as a whole, and not a link to it. Raises OSError if that can't be done."""
+    file = file.resolve()
+    # Root may rename a file over /dev/null, and then this machine has no such device any more.
+    if file.exists() and not file.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file")
     # In the same folder, because a rename works only within one file system.
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     new = Path(name)

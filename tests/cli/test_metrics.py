@@ -1,12 +1,13 @@
 """`run --all --metrics`: the figures that the guide's table has, in a file that is always whole."""
 
 import asyncio
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from onboarding.cli.metrics import METRICS
+from onboarding.cli.metrics import METRICS, write_metrics
 from onboarding.cli.run_all import run_all
 from onboarding.cli.run_options import RunOptions
 from onboarding.pipeline.clock import Clock
@@ -83,6 +84,20 @@ async def test_a_file_that_cannot_be_written_is_said_and_the_run_is_done(tmp_pat
         assert await cron(scene, tmp_path / "missing" / "onboarding.prom") == 2
         assert "can't be written: No such file" in capsys.readouterr().err
         assert scene.told() == [HOST["email"]]
+
+
+def test_a_device_a_pipe_and_a_link_are_not_replaced(tmp_path):
+    pipe, file, link = tmp_path / "pipe", tmp_path / "real.prom", tmp_path / "link.prom"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+
+    for place in (pipe, tmp_path):
+        with pytest.raises(OSError, match="it is no regular file"):
+            write_metrics(place, "up 1\n")
+    write_metrics(link, "up 1\n")
+
+    assert pipe.is_fifo()
+    assert (link.is_symlink(), file.read_text()) == (True, "up 1\n")
 
 
 async def test_metrics_need_all_webinars(tmp_path):
