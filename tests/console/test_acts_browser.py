@@ -128,6 +128,21 @@ async def test_without_a_clipboard_the_link_is_in_a_field_until_the_dialog_close
         assert link not in await page.content()
 
 
+async def test_without_a_connection_the_link_can_be_asked_for_again(tmp_path):
+    async with (
+        stage(tmp_path, [HOST, PANELIST]) as scene,
+        serve_on(scene) as served,
+        log_in(served, permissions=["clipboard-read", "clipboard-write"]) as page,
+    ):
+        await scene.run()
+        await open_person(page, served)
+        await page.route("**/link", lambda route: route.abort(), times=1)
+        await say_yes(page, "Copy join link …", "Copy link")
+        await expect(page.get_by_text("No connection. Try again.")).to_be_visible()
+        await press(page, "Copy link")
+        await expect(page.get_by_text("The link is in the clipboard.")).to_be_visible()
+
+
 async def open_person(page: Page, served: RunningConsole) -> None:
     await page.goto(f"{served.url}/webinars/{NAME}")
     await page.get_by_role("link", name=PANELIST["first_name"]).first.click()

@@ -104,8 +104,15 @@ document.addEventListener("submit", async (event) => {
   button.disabled = true;
   told.textContent = "Asking RingCentral…";
   const body = new URLSearchParams(new FormData(form));
-  const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/plain" } });
-  const text = await answer.text();
+  let answer, text;
+  try {
+    answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/plain" } });
+    text = await answer.text();
+  } catch {
+    told.textContent = "No connection. Try again.";
+    button.disabled = false;
+    return;
+  }
   if (!answer.ok) {
     told.textContent = text;
     return;
