@@ -70,6 +70,15 @@ def test_warnings_come_first_then_counts_changes_forecast_messages_and_the_diges
     assert words(page.css_first("#messages + .verdict")) == FULL.forecast
 
 
+def test_commands_in_warnings_and_notes_look_like_commands():
+    said = "Type `onboarding run town-hall` & look."
+    page = page_of(make_review((), problems=(Problem(None, None, "", said),), notes=(said,)))
+
+    for part in (".warnings li", ".notes li"):
+        assert words(page.css_first(part)) == "Type onboarding run town-hall & look."
+        assert page.css_first(f"{part} code").text() == "onboarding run town-hall"
+
+
 def test_a_page_without_warnings_says_so():
     page = page_of(PLAIN)
 

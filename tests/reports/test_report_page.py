@@ -162,6 +162,15 @@ def test_page_says_who_holds_what_is_no_longer_true():
     assert table(page, "people")[0][-1] == "https://…/•••• 3f2a ! out of date"
 
 
+def test_commands_in_problems_and_notes_look_like_commands():
+    said = "Type `onboarding run town-hall` & look."
+    page = page_of(report_on(ADA, problems=(Problem(1, None, "", said),), notes=(said,)))
+
+    for part in ("td.lines", "#notes ~ p"):
+        assert words(page.css_first(part)) == "Type onboarding run town-hall & look."
+        assert page.css_first(f"{part} code").text() == "onboarding run town-hall"
+
+
 def test_notes_are_worth_knowing_and_need_nothing():
     page = page_of(report_on(ADA, notes=("RingCentral names no time zone.",)))
 
