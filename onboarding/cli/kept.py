@@ -189,13 +189,17 @@ def _describe_message(found: KeptForPerson, number: int) -> str:
 
 
 def _print_forgotten(forgotten: ForgottenPerson, email: str) -> None:
-    counts = {**asdict(forgotten.removed), "backups": forgotten.backups}
-    # Not an error: to forget a person twice, or one never known, leaves what was asked for.
-    if not any(counts.values()):
-        echo(f"The ledger has nothing about {email}.")
-        return
-    echo(f"{email} is forgotten. Removed:")
-    for what, count in counts.items():
+    counts = asdict(forgotten.removed)
+    # Not an error: to forget a person twice, or one never known, leaves what was asked for. But
+    # after a mistyped address “is forgotten” would be taken for the right person.
+    is_known = any(counts.values())
+    if is_known:
+        echo(f"{email} is forgotten. Removed:")
+    else:
+        echo(f"The ledger has nothing about {email}. Check the address.")
+    if forgotten.backups and not is_known:
+        echo("Removed all the same, since they may name anyone:")
+    for what, count in {**counts, "backups": forgotten.backups}.items():
         if count:
             echo(f"  {FORGOTTEN_WORDS[what]}: {count}")
 

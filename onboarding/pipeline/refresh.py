@@ -202,7 +202,7 @@ async def plan_fresh(
             state = _keep_attendance(fresh, state.snapshot)
     plan = await plan_approved(services, target, state, options)
     if unknown := find_unknown(options.only, plan):
-        raise _unknown_person(unknown, plan)
+        raise _unknown_person(unknown, plan, target.name)
     return state, plan
 
 
@@ -256,11 +256,11 @@ async def plan_approved(
     )
 
 
-def _unknown_person(email: str, plan: Plan) -> ConfigurationError:
+def _unknown_person(email: str, plan: Plan, name: str) -> ConfigurationError:
     known = [item.invitee.email for item in plan.items if item.invitee.email]
     return ConfigurationError(
         f"{printable(email)} is neither on the roster nor registered.",
-        hint=suggest(email, known) or "`onboarding plan NAME` lists all people.",
+        hint=suggest(email, known) or f"`onboarding plan {name}` lists all people.",
     )
 
 

@@ -5,6 +5,7 @@ doubt, a new person that the plan would not add. The intention is stored before 
 written. So after a crash anywhere, the next run removes the old person and invites the new one.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from onboarding.ledger import deliveries, replacements
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.kinds import RULES, Kind
-from onboarding.model.people import Invitee, Role, Roster, format_problem
+from onboarding.model.people import Invitee, Problem, Role, Roster, format_problem
 from onboarding.model.registrations import find_registration, matches
 from onboarding.model.sessions import SessionStatus
 from onboarding.pipeline.acts import approve_act
@@ -147,7 +148,8 @@ async def _plan_roster(
     person = _find_old(roster, old, name)
     values = _read_cells(cells, person)
     _refuse_known(roster, values[Column.EMAIL], name)
-    advice = _describe_row(person, values)
+    _check_values(values, person.row)
+    advice = _describe_row(person, values, target.name)
     # Asked before the first call: a file in a folder that we can't write to, or with a second hard
     # link, can't be replaced as a whole.
     if target.invitees == "-" or not can_replace(target.invitees):
@@ -190,11 +192,22 @@ def _read_cells(cells: Sequence[str], old: Invitee) -> Mapping[Column, str]:
     return dict(zip(PERSON_COLUMNS, (*cells[:3], role), strict=True))
 
 
-def _describe_row(old: Invitee, values: Mapping[Column, str]) -> str:
+def _check_values(values: Mapping[Column, str], row: int) -> None:
+    """Check the new person by themselves. Raises ConfigurationError with all that is wrong.
+
+    A person who has to change the roster by hand must not be advised to write a fault into it.
+    """
+    alone = json.dumps([{column.value: text for column, text in values.items()}]).encode()
+    found = rosters.read(alone, "of the new person").problems
+    if found:
+        raise _faulty_person([replace(problem, row=row) for problem in found])
+
+
+def _describe_row(old: Invitee, values: Mapping[Column, str], name: str) -> str:
     """Say which row a person has to change by hand, and how."""
     return (
         f"Change row {old.row} ({old.email}) yourself to {', '.join(values.values())}; "
-        "then `onboarding run NAME --remove`."
+        f"then `onboarding run {name} --remove`."
     )
 
 
@@ -226,8 +239,11 @@ def _find_new(roster: Roster, row: int) -> Invitee:
     new = next((invitee for invitee in roster.invitees if invitee.row == row), None)
     if new:
         return new
-    found = [problem for problem in roster.problems if problem.row == row]
-    raise ConfigurationError(
+    raise _faulty_person([problem for problem in roster.problems if problem.row == row])
+
+
+def _faulty_person(found: Sequence[Problem]) -> ConfigurationError:
+    return ConfigurationError(
         "\n".join(map(format_problem, found)),
         hint='Nothing was done. Write --with "First,Last,EMAIL" or "First,Last,EMAIL,ROLE".',
     )

@@ -152,6 +152,16 @@ async def test_forgotten_person_is_in_none_of_the_ledgers_files(tmp_path):
         assert (again.code, "has nothing about" in again.out) == (0, True)
 
 
+async def test_mistyped_address_is_not_called_forgotten_because_a_backup_went(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        assert (await on(scene, "db", "backup")).code == 0
+        seen = await on(scene, "forget", "hana@example.com", "--yes")
+    assert (seen.code, "is forgotten" in seen.out) == (0, False)
+    assert "has nothing about hana@example.com" in seen.out
+    assert "backups of the ledger and of rosters: 1" in seen.out
+
+
 async def test_backup_that_cannot_be_deleted_is_named_once_all_else_is_gone(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         await scene.run()

@@ -172,6 +172,10 @@ async def test_roster_that_is_no_csv_names_the_row_to_change(tmp_path):
         with pytest.raises(ConfigurationError, match="no CSV file") as refused:
             await replaced(scene)
         assert refused.value.hint.startswith(f"Change row 2 ({JOERG}) yourself to Lin, Example,")
+        assert refused.value.hint.endswith(f"then `onboarding run {NAME} --remove`.")
+        # No person is advised to write a fault into the roster.
+        with pytest.raises(ConfigurationError, match=r"row 2, role, .* is no role"):
+            await replaced(scene, JOERG, (*LIN, "Speaker"))
 
 
 async def test_roster_with_a_second_name_is_not_replaced(tmp_path):
