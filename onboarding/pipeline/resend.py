@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from onboarding.config.settings import suggest
 from onboarding.errors import (
     EXIT_DONE,
     EXIT_NEEDS_A_PERSON,
@@ -234,11 +235,17 @@ def _plan_second_copy(
     item = next((item for item in plan.items if item.invitee.key == key), None)
     if item is None and not earlier:
         unknown = PlanItem(Invitee(0, email, Role.PANELIST), Action.NONE, "")
-        return replace(unknown, mail_reason=UNKNOWN_PERSON)
+        return replace(unknown, mail_reason=_describe_unknown(email, plan))
     # What RingCentral is still to be asked for is a run's: the message tells what is true now.
     still = replace(item or _find_departed(email, earlier, snapshot), action=Action.NONE)
     (fenced,) = keep_fence([plan_resend(still, earlier, snapshot)], snapshot.allow_domains)
     return fenced
+
+
+def _describe_unknown(email: str, plan: Plan) -> str:
+    """Say that nothing is known of an address, and which known one is nearest."""
+    hint = suggest(email, filter(None, (item.invitee.email for item in plan.items)))
+    return f"{UNKNOWN_PERSON} ({hint[0].lower()}{hint[1:]})" if hint else UNKNOWN_PERSON
 
 
 def _find_departed(email: str, earlier: Sequence[Delivery], snapshot: Snapshot) -> PlanItem:

@@ -251,6 +251,15 @@ async def test_approve_says_what_the_page_showed_and_is_done_once(tmp_path):
         assert (await scene.run()).sent == 1
 
 
+async def test_approve_counts_messages_of_the_schedule_apart_as_the_page_does(tmp_path):
+    async with approval_stage(tmp_path, [PANELIST]) as scene:
+        with (tmp_path / "config.toml").open("a", encoding="utf-8") as file:
+            file.write('[messages]\nreminder = ["-1d", "-1h"]\n')
+        review = await see_page(scene)
+        proposal = await propose(scene, Approve(target_of(scene), review.digest[:12]))
+    assert "1 message, 2 on the schedule, 1 change at RingCentral" in proposal.sentence
+
+
 async def test_a_link_is_given_once_asked_and_history_says_to_whom(tmp_path):
     async with stage(tmp_path, [PANELIST]) as scene:
         await scene.run()

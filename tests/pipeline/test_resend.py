@@ -85,10 +85,12 @@ async def test_person_in_doubt_is_refused_and_the_others_get_theirs(tmp_path):
     rules = MailRules(lose_reply=frozenset({JOERG}))
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
         await scene.run()
-        results, _ = await resend(scene, JOERG, HANNA, "nobody@example.com")
+        mistyped = JOERG.replace("lind", "lnid")
+        results, _ = await resend(scene, JOERG, HANNA, "42@7.test", mistyped)
         assert outcomes(results) == {
             JOERG: "the last message may have arrived; onboarding resolve decides",
-            "nobody@example.com": "neither on the roster nor known to the ledger",
+            "42@7.test": "neither on the roster nor known to the ledger",
+            mistyped: f"neither on the roster nor known to the ledger (did you mean {JOERG}?)",
             HANNA: "sent",
         }
         assert scene.told().count(JOERG) == 1

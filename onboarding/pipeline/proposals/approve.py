@@ -1,11 +1,12 @@
 """*Approve*: `onboarding approve` in two steps. It needs no lease and asks RingCentral nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import reviews
 from onboarding.model.foreign_text import printable
+from onboarding.model.kinds import Kind
 from onboarding.model.reviews import SHOWN_DIGITS, ReviewedMessage
 from onboarding.pipeline.approve import approve_page, find_page
 from onboarding.pipeline.proposals.proposal import (
@@ -39,7 +40,7 @@ class Approve:
             remarks.append(f"Approved already by {', '.join(review.approved_by)}.")
         return Proposal(
             sentence=f"Approve the plan page {review.digest[:SHOWN_DIGITS]} of "
-            f"“{printable(review.title)}”: {count(len(due), 'message')}, "
+            f"“{printable(review.title)}”: {_count_messages(due)}, "
             f"{count(len(changes), 'change')} at RingCentral.",
             people=_list_people(due, changes, await _read_names(services, self.target)),
             remarks=tuple(remarks),
@@ -58,6 +59,13 @@ class Approve:
             return ActOutcome(ActEnd.NOTHING, f"You had approved the page {shown} before.", lines)
         hint = "A run sends what it shows: one of cron, or “Send now”."
         return ActOutcome(ActEnd.DONE, f"The page {shown} is approved.", lines, hint)
+
+
+def _count_messages(due: Sequence[ReviewedMessage]) -> str:
+    """Count the messages, those of the schedule apart: the page counts them apart, too."""
+    scheduled = sum(message.kind is Kind.SCHEDULED for message in due)
+    now = count(len(due) - scheduled, "message")
+    return f"{now}, {scheduled} on the schedule" if scheduled else now
 
 
 async def _read_names(services: Services, target: Target) -> Mapping[str, str]:
