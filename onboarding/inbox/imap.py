@@ -36,6 +36,7 @@ from onboarding.inbox.mailboxes import (
 )
 from onboarding.inbox.parts import MAX_BYTES, parse_incoming, read_message_ids
 from onboarding.inbox.settings import KEEP, SEEN, ImapSettings
+from onboarding.interrupt import wait_unless_stopped
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.connect import build_tls_context
@@ -357,8 +358,8 @@ async def open_imap(
 ) -> ImapFolder:
     """Connect and log in, in a thread. Raises TryLater, Refused or ConfigurationError.
 
-    Once `stop` is set, what waits for the server raises Interrupted.
+    Once `stop` is set, what waits for the server or a token raises Interrupted.
     """
-    secret = await load_secret(settings)
+    secret = await wait_unless_stopped(stop, load_secret(settings))
     limits = AnswerLimits(is_stopped=stop.is_set)
     return await asyncio.to_thread(ImapFolder, settings, secret, done, now, limit, limits)

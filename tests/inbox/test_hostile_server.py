@@ -1,6 +1,8 @@
 """A mailbox server that is odd, silent, or not a mailbox server at all."""
 
+import asyncio
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +12,7 @@ from itertools import count
 import pytest
 
 from onboarding.errors import Interrupted, OnboardingError, TryLater
-from onboarding.inbox.imap import ImapFolder
+from onboarding.inbox.imap import ImapFolder, open_imap
 from onboarding.inbox.imap_client import AnswerLimits
 from onboarding.inbox.parts import MAX_BYTES
 from onboarding.inbox.settings import RepliesSettings
@@ -192,6 +194,24 @@ def test_stop_signal_ends_the_wait_for_an_answer():
     limits = AnswerLimits(is_stopped=lambda: next(asked) > 20)
     with endless(b"* 1 EXISTS\r\n", "EXAMINE", pause=0.01) as port, pytest.raises(Interrupted):
         read(port, limits)
+
+
+@pytest.mark.anyio
+async def test_stop_signal_ends_the_wait_for_a_token():
+    settings = RepliesSettings.model_validate(
+        {
+            "host": "127.0.0.1",
+            "security": "none",
+            "username": "events",
+            "auth": "xoauth2",
+            "token_command": [sys.executable, "-c", "import time; time.sleep(600)"],
+        }
+    )
+    stop = asyncio.Event()
+    stop.set()
+
+    with pytest.raises(Interrupted):
+        await open_imap(settings, "seen", datetime.now(UTC), stop)
 
 
 def test_folder_with_a_million_messages_is_asked_for_in_windows():
