@@ -37,6 +37,7 @@ def test_address_is_stored_as_it_is_sent(tmp_path, address, stored):
     ("lines", "words"),
     [
         ('to = "producer"', "Write a bare address"),
+        ('to = "a@b@example.com"', "Write a bare address"),
         ('to = "a@example.com, b@example.com"', "Write a bare address"),
         ('to = "Producer <a@example.com>"', "Write a bare address"),
         ('to = "prodücer@example.com"', "Write a bare address"),

@@ -14,7 +14,8 @@ SHORTEST_REPEAT = timedelta(minutes=10)
 
 def _check_to(value: str) -> str:
     local, _, domain = value.rpartition("@")
-    is_written = local.isascii() and local and domain and not set(value) & set(' <>,;"\t\r\n')
+    is_bare = not set(value) & set(' <>,;"\t\r\n') and "@" not in local
+    is_written = local.isascii() and local and domain and is_bare
     if value and not is_written:
         raise ValueError('write a bare address, such as "producer@example.com"')
     try:

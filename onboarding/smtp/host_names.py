@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 HOST_NAME = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
 """Labels of letters (of any script), digits, hyphens and underscores between dots."""
 
-TLS_SCHEMES = frozenset({"ssl", "smtps", "tls", "ssmtp"})
+TLS_SCHEMES = frozenset({"ssl", "smtps", "tls", "ssmtp", "imaps"})
 
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 DOMAIN = re.compile(rf"(?:{LABEL}\.)*(?![0-9]+$){LABEL}")

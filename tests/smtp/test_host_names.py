@@ -119,6 +119,7 @@ def test_name_or_address_stays_as_it_is(host):
             "smtps://smtp.example.com:465/",
             'host = "smtp.example.com", security = "tls" and port = 465',
         ),
+        ("imaps://imap.example.com", 'host = "imap.example.com" and security = "tls"'),
         ("TLS://smtp.example.com", 'host = "smtp.example.com" and security = "tls"'),
         ("smtp://smtp.example.com:587", 'host = "smtp.example.com" and port = 587'),
         ("https://smtp.example.com", 'host = "smtp.example.com"'),
