@@ -1,8 +1,9 @@
 """The folder of `preview --out`: lists what was written, and removes what is no longer needed.
 
-A file is removed only if the list names it and it still holds what was written. So the messages of
-a removed person are deleted, but nothing that a user added or changed. Names in the list count only
-if a preview could have written them, and no symbolic link is followed. It renders nothing.
+A file is replaced only if the list names it, and removed only if it also still holds what was
+written. So the messages of a removed person are deleted, but nothing that a user added or changed.
+Names in the list count only if a preview could have written them, and no symbolic link is followed.
+It renders nothing.
 """
 
 import hashlib
@@ -29,8 +30,8 @@ PREVIEW_FILE = re.compile(
 def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """Write files, by name and content, and remove the other files of an earlier preview.
 
-    Raises OSError if a file can't be written, ConfigurationError if a symbolic link is in its
-    place.
+    Raises OSError if a file can't be written, ConfigurationError if a symbolic link or a file that
+    no preview wrote is in its place.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before, written = _read_list(folder), dict[str, str]()
@@ -39,6 +40,8 @@ def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             # Just before each write: the folder is the user's, and a link may have been put there
             # since.
             _refuse_links(folder, name)
+            if name not in before and (folder / name).exists():
+                raise _not_replaced(folder / name)
             (folder / name).parent.mkdir(exist_ok=True)
             # Noted before it is written: a listed file that is missing does no harm, but one that
             # is there and not listed would never be removed.
@@ -54,15 +57,18 @@ def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 def _read_list(folder: Path) -> Mapping[str, str]:
-    """Read the list. A missing or damaged one is empty."""
+    """Read the list; a missing one is empty. Raises ConfigurationError for what is no list."""
     _refuse_links(folder, LIST)
+    if not (folder / LIST).exists():
+        return {}
     try:
         found = json.loads(read_text(folder / LIST))
     # A list from elsewhere can be nested so deeply that the parser gives up.
     except (OSError, ValueError, RecursionError):
-        return {}
+        found = None
     if not isinstance(found, dict):
-        return {}
+        # It may be the user's own, and the next list would be written over it.
+        raise _not_replaced(folder / LIST)
     return {
         name: digest
         for name, digest in found.items()
@@ -83,6 +89,14 @@ def _refuse_links(folder: Path, name: str) -> None:
             raise ConfigurationError(
                 f"{path} is a link, so nothing is written there.", hint="Choose another --out."
             )
+
+
+def _not_replaced(path: Path) -> ConfigurationError:
+    """Make the error for a file that the list doesn't name: it is the user's."""
+    return ConfigurationError(
+        f"{path} is not from an earlier preview, so it is not replaced.",
+        hint="Choose another --out, or move the file away.",
+    )
 
 
 def _remove_unchanged(folder: Path, name: str, digest: str) -> None:

@@ -139,6 +139,14 @@ def test_preview_writes_files_without_any_server_or_ledger(folder):
     assert list(folder.glob("*.db")) == []
 
 
+async def test_preview_leaves_a_page_of_the_user_as_it_is_and_exits_2(folder):
+    (folder / "site").mkdir()
+    (folder / "site" / "index.html").write_text("my own page")
+    seen = await command(folder, "preview", NAME, "--out", "site")
+    assert (seen.code, "it is not replaced" in " ".join(seen.err.split())) == (2, True)
+    assert (folder / "site" / "index.html").read_text() == "my own page"
+
+
 async def test_preview_shows_what_the_last_run_saw_and_no_real_link(tmp_path):
     async with stage(tmp_path, [HOST, COHOST, PANELIST]) as scene:
         await scene.run()

@@ -108,10 +108,7 @@ def test_link_in_the_place_of_what_is_written_is_refused(tmp_path, folder, place
             ".": "DIGEST",
         },
         {"kept.txt": "DIGEST", "003-eve/Kept.txt": "DIGEST", "eve/kept.txt": "DIGEST"},
-        {"index.html": 1},
-        ["index.html"],
-        "[" * 100_000,
-        "no list",
+        {EVES: 1},
     ],
 )
 def test_list_is_not_believed_beyond_the_shape_of_a_preview(tmp_path, folder, listed):
@@ -120,13 +117,40 @@ def test_list_is_not_believed_beyond_the_shape_of_a_preview(tmp_path, folder, li
     inside = ("kept.txt", "003-eve/Kept.txt", "eve/kept.txt")
     for kept in (tmp_path / "kept.txt", *(folder / name for name in inside)):
         kept.write_bytes(BOTH["index.html"])
-    text = listed if isinstance(listed, str) else json.dumps(listed).replace("DIGEST", digest)
-    (folder / LIST).write_text(text)
+    listed = {**dict.fromkeys(ANNA_ALONE, "DIGEST"), **listed}
+    (folder / LIST).write_text(json.dumps(listed).replace("DIGEST", digest))
     before = names(tmp_path)
 
     write_files(folder, ANNA_ALONE.items())
 
     assert names(tmp_path) == before
+
+
+@pytest.mark.parametrize("place", ["index.html", ANNAS])
+def test_file_of_a_person_is_not_replaced(tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_bytes(b"my own page")
+
+    with pytest.raises(ConfigurationError) as refused:
+        write_files(tmp_path, BOTH.items())
+
+    message = f"{tmp_path / place} is not from an earlier preview, so it is not replaced."
+    hint = "Choose another --out, or move the file away."
+    assert (refused.value.message, refused.value.hint) == (message, hint)
+    assert (tmp_path / place).read_bytes() == b"my own page"
+    # What was written before is listed, and their file never is.
+    listed = json.loads((tmp_path / LIST).read_text())
+    assert names(tmp_path) == {*listed, place, LIST}
+    assert place not in listed
+
+
+@pytest.mark.parametrize("text", ['["index.html"]', "[" * 100_000, "no list", "\xff"])
+def test_file_with_the_name_of_the_list_is_not_replaced_by_one(tmp_path, text):
+    (tmp_path / LIST).write_text(text, encoding="latin-1")
+    with pytest.raises(ConfigurationError, match=f"{LIST} is not from an earlier preview"):
+        write_files(tmp_path, BOTH.items())
+    assert names(tmp_path) == {LIST}
+    assert (tmp_path / LIST).read_text(encoding="latin-1") == text
 
 
 def test_what_was_written_before_the_disk_was_full_is_in_the_list(folder):
