@@ -32,6 +32,7 @@ from onboarding.messages.template_names import KINDS, check_complete, kind_witho
 from onboarding.messages.templates import TemplateSet, make_template_set
 from onboarding.model.deliveries import Rejected
 from onboarding.model.entries import Entry
+from onboarding.model.kinds import Kind, clears_facts, default_template
 
 CLIPPED = 102 * 1024
 """Bytes of HTML from which on Gmail shows "[Message clipped]" instead of the rest."""
@@ -81,6 +82,7 @@ def lint_templates(
         *not_compiled,
         *_check_files(searched, (*KINDS, *scheduled, CALENDAR)),
         *_check_text_parts(templates),
+        *_check_call_off(templates),
         *_check_set(names, templates, searched, brand, scheduled),
         *_check_entries(templates, entries),
     ]
@@ -152,6 +154,22 @@ def _check_text_parts(templates: Mapping[str, Template]) -> Iterator[LintWarning
     for name, template in templates.items():
         if template.text_is_derived:
             message = f"Its text part is made from the HTML; write {name}.txt.j2 for a better one."
+            yield LintWarning(name, message, is_error=False)
+
+
+CANCELLATIONS = frozenset(default_template(kind) for kind in Kind if clears_facts(kind))
+"""Templates that serve people who are removed, and all people of a session that is called off."""
+
+
+def _check_call_off(templates: Mapping[str, Template]) -> Iterator[LintWarning]:
+    """Report cancellations that would tell the readers of a call-off that they were removed."""
+    for name, template in templates.items():
+        if name.partition(".")[0] in CANCELLATIONS and not template.names_call_off:
+            message = (
+                "Its HTML or its text says the same of a webinar that is called off as to a person "
+                "who is removed. Write {% if called_off %}The webinar does not take place."
+                "{% else %}You are no longer on board.{% endif %} in both."
+            )
             yield LintWarning(name, message, is_error=False)
 
 

@@ -113,7 +113,10 @@ HTML = """<!doctype html>
 <html><head><title>{title}</title><style>.x {{ color: #123456; }}</style></head>
 <body><p class="x">{words}</p><a href="{{{{ join_link }}}}">{{{{ join_link }}}}</a></body></html>
 """
-FAREWELL = "<html><head><title>Cancelled</title></head><body>Goodbye</body></html>"
+FAREWELL = (
+    "<html><head><title>Cancelled</title></head>"
+    "<body>{% if called_off %}It is off{% else %}Goodbye{% endif %}</body></html>"
+)
 
 
 def write_templates(

@@ -52,6 +52,37 @@ def test_a_missing_text_part_is_reported(tmp_path):
     ]
 
 
+OFF = "{% if called_off %}It is off.{% else %}You are no longer on board.{% endif %}"
+SILENT = "You are no longer on board."
+
+
+@pytest.mark.parametrize(
+    ("html", "text", "is_reported"),
+    [
+        (OFF, OFF, False),
+        (OFF, "", False),
+        (SILENT, SILENT, True),
+        (SILENT, "", True),
+        (OFF, SILENT, True),
+        (SILENT, OFF, True),
+    ],
+)
+def test_cancellation_that_never_looks_at_called_off_is_reported_once(
+    tmp_path, html, text, is_reported
+):
+    page = f"<html><head><title>Cancelled</title></head><body><p>{html}</p></body></html>"
+    files = {"cancellation__cohost__html__j2": page, "cancellation__cohost__txt__j2": text}
+    folder = write_templates(tmp_path, **{name: words for name, words in files.items() if words})
+
+    warnings = lint_templates([folder], BRAND)
+
+    found = [warning for warning in warnings if "called_off" in warning.message]
+    assert [(warning.where, warning.is_error) for warning in found] == (
+        [("cancellation.cohost", False)] * is_reported
+    )
+    assert all("{% if called_off %}" in warning.message for warning in found)
+
+
 def entry(key: str, when: When) -> Entry:
     return Entry(key, key, key, when)
 

@@ -78,6 +78,7 @@ class Template:
     """A compiled template. `html` is None for the calendar's.
 
     `names_link`: it asks for the join link, so it can't be used for a reader who has none.
+    `names_call_off`: both its parts ask whether the session is called off.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Template:
     text: jinja2.Template
     text_is_derived: bool = False
     names_link: bool = False
+    names_call_off: bool = False
 
 
 def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
@@ -158,6 +160,8 @@ def compile_template(
             # Shared parts are in their place by now. In doubt it is needed: a condition on it may
             # show nothing.
             names_link="join_link" in (html or "") + plain,
+            # A text of its own has to ask by itself: some people read nothing else.
+            names_call_off="called_off" in (html or "") and (not text or "called_off" in plain),
         )
     except jinja2.TemplateSyntaxError as error:
         # each file is right by itself, but together they are not
