@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from time import monotonic
 from typing import Any, TypeGuard, TypeVar
 
 from imap_tools import BaseMailBox
@@ -96,9 +97,10 @@ class ImapFolder:
         self._secrets = Secrets.of(secret)
         # Before the connection: it names a certificate file that can't be read.
         context = build_tls_context(settings)
-        limits = limits or AnswerLimits()
+        self._limits = limits or AnswerLimits()
         # One answer brings so many messages.
-        room = replace(limits, most_bytes=limits.most_bytes + MESSAGES_AT_ONCE * limit)
+        most = self._limits.most_bytes + MESSAGES_AT_ONCE * limit
+        room = replace(self._limits, most_bytes=most)
         self._box: BaseMailBox = self._call(lambda: LimitedMailBox(settings, context, room))
         try:
             self._call(lambda: log_in(self._box, settings, secret))
@@ -120,9 +122,9 @@ class ImapFolder:
         is_known = position is not None and position.validity == validity
         last = position.last if position and is_known else max(0, following - 1 - FIRST_READ)
         criteria = "" if is_known else f" SINCE {self._now - FIRST_SPAN:%d-%b-%Y}"
-        count = 0
+        count, end = 0, monotonic() + self._limits.reading
         for _ in range(MOST_WINDOWS):
-            if last + 1 >= following or count >= MOST:
+            if last + 1 >= following or count >= MOST or monotonic() >= end:
                 return
             high = min(last + WINDOW, following - 1)
             uids = [uid for uid in self._search(last + 1, high, criteria) if last < uid <= high]

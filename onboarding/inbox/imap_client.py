@@ -28,6 +28,9 @@ SILENCE = 60.0
 ANSWER_SECONDS = 300.0
 """For an answer as a whole: some megabytes of messages over a slow line."""
 
+READING_SECONDS = 600.0
+"""For all of a reading: the webinars wait for it, and what is left is read the next time."""
+
 ANSWER_BYTES = 16 * 1024 * 1024
 """Of an answer, beside the messages that were asked for."""
 
@@ -43,11 +46,15 @@ LOOK = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """What an answer may take. `is_stopped` tells whether a stop signal has come."""
+    """What an answer may take. `is_stopped` tells whether a stop signal has come.
+
+    After `reading` seconds no further part of a folder is read.
+    """
 
     most_bytes: int = ANSWER_BYTES
     seconds: float = ANSWER_SECONDS
     silence: float = SILENCE
+    reading: float = READING_SECONDS
     is_stopped: Callable[[], bool] = lambda: False
 
 

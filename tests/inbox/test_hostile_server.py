@@ -220,6 +220,11 @@ def test_folder_with_a_million_messages_is_asked_for_in_windows():
         assert read(port) == []
 
 
+def test_reading_that_takes_long_leaves_the_rest_for_the_next_time():
+    with server() as port:
+        assert read(port, AnswerLimits(reading=0)) == []
+
+
 def test_server_that_is_not_there_is_tried_later():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
