@@ -124,7 +124,9 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-ADVICE = "The config.toml that `onboarding init` writes explains every key."
+ADVICE = (
+    "The config.toml that `onboarding init` writes explains the usual keys, docs/reference.md all."
+)
 
 ALSO_SECRET = frozenset({("ringcentral", "client_id"), ("accounts", "client_id")})
 """Section and key of what is no password but belongs to a secret, and is kept beside it."""
