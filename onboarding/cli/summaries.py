@@ -281,6 +281,12 @@ def _approval_step(name: str, items: Iterable[PlanItem]) -> str:
 
 def _next_step(result: Result, rehearsal_to: str) -> str:
     """Name the next step; empty where a sentence before has named it."""
+    if rehearsal_to and not result.sent:
+        # After the real run no person is due anything: an empty mailbox would look like a fault.
+        return (
+            f"Nothing was sent to {rehearsal_to}. "
+            f"`onboarding send-test {result.name} --to {rehearsal_to}` sends one message anyway."
+        )
     if rehearsal_to:
         return (
             f"Look at the messages in the mailbox {rehearsal_to}. "

@@ -109,5 +109,7 @@ class Login:
         missing = ", ".join(name for name, value in given.items() if not value)
         raise ConfigurationError(
             f"Missing RingCentral credentials: {missing}.",
-            hint="Set the variables, or put files of these names into secrets/ beside config.toml.",
+            # An empty file is what `touch` leaves, and is as good as none.
+            hint="Set the variables, or put files of these names, with the values in them, into "
+            "secrets/ beside config.toml.",
         )

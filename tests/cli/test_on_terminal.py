@@ -107,9 +107,12 @@ async def test_a_run_names_the_next_step(tmp_path, capsys):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         rehearsed = await run(scene, capsys, rehearsal_to="me@example.com")
         printed = await run(scene, capsys)
+        late = await run(scene, capsys, rehearsal_to="me@example.com")
 
     assert f"Next: `onboarding run {NAME}` mails the people themselves." in rehearsed
     assert f"Next: `onboarding status {NAME}` shows who has their link" in printed
+    assert "Look at the messages" not in late
+    assert f"`onboarding send-test {NAME} --to me@example.com` sends one message" in late
 
 
 async def test_a_run_over_5000_wrong_rows_shows_the_first_and_says_where_all_are(tmp_path, capsys):
