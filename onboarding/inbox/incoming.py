@@ -25,9 +25,17 @@ class IncomingMessage:
 def read_incoming(stored: StoredMessage) -> IncomingMessage:
     """Read what a message says. No content makes this raise an error."""
     message = parse_incoming(stored.content)
-    # An answer first: it is ours or it is none, while a report is recognised by its marks too.
-    said = read_answer(message) or read_mail_report(message)
-    return IncomingMessage(stored.name, _find_identity(message, stored.content), said)
+    return IncomingMessage(stored.name, _find_identity(message, stored.content), _read(message))
+
+
+def _read(message: MimePart) -> MailReport | CalendarAnswer | None:
+    try:
+        # An answer first: it is ours or it is none, while a report is recognised by its marks too.
+        return read_answer(message) or read_mail_report(message)
+    except RecursionError:
+        # Comments or groups in an address, or parts, deeper than the libraries can follow. No
+        # program writes such a message but to do harm: left alone, as other people's mail is.
+        return None
 
 
 def _find_identity(message: MimePart, content: bytes) -> str:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from email.errors import MessageError
 from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
 from email.utils import collapse_rfc2231_value, getaddresses
 from typing import Any
 
@@ -73,7 +74,11 @@ def parse_incoming(content: bytes, limit: int = MAX_BYTES) -> MimePart:
     """Parse a message. A damaged one gives a message too; what is over `limit` is cut off."""
     # By the library's default policy, compat32: the newer ones parse each field as it is asked for,
     # and some fields make them raise errors that no document names.
-    return email.message_from_bytes(content[:limit], MimePart)
+    try:
+        return email.message_from_bytes(content[:limit], MimePart)
+    except RecursionError:
+        # Parts within parts, deeper than the library can follow: then its header alone is read.
+        return BytesHeaderParser(MimePart).parsebytes(content[:limit])
 
 
 def read_field(part: MimePart, name: str) -> str:

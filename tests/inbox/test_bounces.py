@@ -151,6 +151,20 @@ ODD_PARAMETERS = [
 """Parameters for which the standard library's own methods raise errors of many kinds."""
 
 
+def nested_parts(depth: int) -> bytes:
+    """Parts within parts. Each has a boundary of its own, or they would stand beside each other."""
+    heads = (
+        f"Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n"
+        for level in range(depth)
+    )
+    return "".join(heads).encode()
+
+
+def nested_messages(depth: int) -> bytes:
+    """A message in a message, and so on."""
+    return b"From: mailer-daemon@x\n" + b"Content-Type: message/rfc822\n\n" * depth
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -162,6 +176,11 @@ ODD_PARAMETERS = [
         b"From: mailer-daemon@x\nTo: " + b"<a@b>," * 50_000 + b"\n\n5.1.1",
         b"Content-Type: multipart/mixed; boundary=b\n\n"
         + b"--b\nContent-Type: multipart/mixed; boundary=b\n\n" * 2000,
+        b"From: " + b"(" * 5000 + b"\n\nhello",
+        b"From: " + b"a:" * 5000 + b"\n\nhello",
+        reports.POSTFIX.replace("From: ", "From: " + "(" * 3000, 1).encode(),
+        *(nested_parts(depth) for depth in (90, 150, 200, 300, 500, 1000, 3000)),
+        *(nested_messages(depth) for depth in (90, 150, 200, 300, 500, 1000, 3000)),
         *ODD_PARAMETERS,
         reports.POSTFIX.replace("Action: failed", "Action: =?utf-8?q?_?=").encode(),
         reports.POSTFIX.encode()[: len(reports.POSTFIX) // 2],

@@ -106,6 +106,16 @@ async def test_reading_twice_from_two_places_changes_nothing(scene):
     assert (await scene.states())[GUEST] == "bounced"
 
 
+async def test_message_that_is_made_to_do_harm_keeps_no_other_from_being_read(scene):
+    deliver(scene, "From: " + "(" * 5000 + "\n\nhello", "1")
+    deliver(scene, "From: a@example.com\n" + "Content-Type: message/rfc822\n\n" * 3000, "2")
+    deliver(scene, bounce(scene), "3")
+
+    reading = await read(scene)
+
+    assert ([news.email for news in reading.news], reading.handled) == ([GUEST], 1)
+
+
 async def test_only_what_is_ours_is_marked_as_seen(scene):
     ours = deliver(scene, bounce(scene), "ours")
     other = deliver(scene, reports.NEWSLETTER, "other")
