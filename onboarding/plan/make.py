@@ -83,7 +83,8 @@ def _call_off_notes(snapshot: Snapshot) -> list[str]:
         return []
     when = format_with_zone(snapshot.call_off.at, snapshot.session.time_zone)
     note = f"Called off by {snapshot.call_off.by} at {when}: only cancellations are sent. "
-    return [f"{note}`onboarding call-off NAME --undo` takes that back."]
+    # By its ids: what config.toml calls the webinar is not known here, and both are understood.
+    return [f"{note}`onboarding call-off {snapshot.session.key} --undo` takes that back."]
 
 
 def list_schedule_notes(snapshot: Snapshot) -> list[str]:

@@ -132,7 +132,8 @@ async def test_call_off_names_title_and_people_and_run_says_that_it_is_off(tmp_p
         assert f"{NAME} is called off: no run sends anything but these cancellations." in seen.out
 
         run, status = await on(scene, "run", NAME, "--yes"), await on(scene, "status", NAME)
-        assert [said for said in (run, status) if "Called off by Mia at" not in said.out] == []
+        assert [said.out.count("Called off by Mia at") for said in (run, status)] == [1, 1]
+        assert f"`onboarding call-off {NAME} --undo` takes that back." in status.out
         found = json.loads((await on(scene, "status", NAME, "--json")).out)["called_off"]
         assert found["by"] == "Mia"
         assert scene.told().count(HANNA) == 2

@@ -85,8 +85,11 @@ def test_removal_that_is_asked_for_goes_on_with_its_cancellation():
 
 
 def test_plan_says_who_called_it_off_and_when():
-    (note,) = plan_of(off()).notes
+    snapshot = off()
+    (note,) = plan_of(snapshot).notes
     assert note.startswith("Called off by Mia Berg at ")
+    # To be copied into a shell as it is.
+    assert f"`onboarding call-off {snapshot.session.key} --undo`" in note
 
 
 @given(any_snapshot(), options())
