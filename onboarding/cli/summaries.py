@@ -65,7 +65,7 @@ def print_plan(
     print_problems(plan.problems, f"onboarding plan {name} --json")
     # How long it takes decides whether to start now: a slow
     # server may not be done before the start.
-    if sentence := forecast(plan.message_count, config.smtp, session, snapshot.now):
+    if sentence := forecast(plan.message_count, config.smtp, snapshot.panel_joins_at, snapshot.now):
         print_text(sentence)
     if sentence := _approval_step(name, plan.items):
         print_text(sentence)

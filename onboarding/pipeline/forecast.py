@@ -6,7 +6,6 @@ what other runs have sent today: `ledger.send_rate` counts that when a message i
 
 from datetime import datetime, timedelta
 
-from onboarding.model.sessions import Session
 from onboarding.smtp.settings import SmtpSettings
 
 CAP_LASTS = timedelta(hours=25)
@@ -27,25 +26,34 @@ def sending_time(messages: int, interval: timedelta, per_day: int | None) -> tim
     return max(paced, days * CAP_LASTS + on_last_day * interval)
 
 
-def forecast(messages: int, smtp: SmtpSettings, session: Session, now: datetime) -> str:
-    """Make the sentence for a person who is about to send messages; empty if there are none."""
+def forecast(
+    messages: int, smtp: SmtpSettings, panel_joins_at: datetime | None, now: datetime
+) -> str:
+    """Make the sentence for a person who is about to send messages; empty if there are none.
+
+    `panel_joins_at` is None where no panel joins: the session is called off.
+    """
     if not messages:
         return ""
     duration = _sending_time(messages, smtp)
-    margin = session.arrive_by - now - duration
     emails = "1 email" if messages == 1 else f"{messages} emails"
+    sending = f"{emails} will be sent {_describe_pace(smtp, duration)}"
+    if panel_joins_at is None:
+        return f"{sending}."
+    margin = panel_joins_at - now - duration
     # In capitals, since people read the beginning of a sentence and say yes.
     when = "before" if margin > timedelta() else "AFTER"
-    return (
-        f"{emails} will be sent {_describe_pace(smtp, duration)}, "
-        f"{format_span(abs(margin))} {when} the panel joins."
-    )
+    return f"{sending}, {format_span(abs(margin))} {when} the panel joins."
 
 
-def is_late(messages: int, smtp: SmtpSettings, session: Session, now: datetime) -> bool:
+def is_late(
+    messages: int, smtp: SmtpSettings, panel_joins_at: datetime | None, now: datetime
+) -> bool:
     """Whether sending ends only after the panel joins."""
+    if not messages or panel_joins_at is None:
+        return False
     # By the same margin as `forecast`, which calls a margin of nothing AFTER.
-    return bool(messages) and now + _sending_time(messages, smtp) >= session.arrive_by
+    return now + _sending_time(messages, smtp) >= panel_joins_at
 
 
 def _sending_time(messages: int, smtp: SmtpSettings) -> timedelta:

@@ -7,6 +7,7 @@ written, so that an approval can name it by its digest. Asks RingCentral nothing
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from onboarding.ledger import reviews
@@ -67,7 +68,8 @@ async def make_review(
     def build() -> Review:
         templates = load_templates(config, target)
         planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in, panel)
-        return _sum_up(_build_review(target, plan, planned, approved), config.smtp)
+        review = _build_review(target, plan, planned, approved)
+        return _sum_up(review, config.smtp, state.snapshot.panel_joins_at)
 
     # In a thread, as in `run.load_mailer`: ninety-nine people's messages take seconds.
     return await asyncio.to_thread(build)
@@ -105,16 +107,16 @@ def _build_review(
     )
 
 
-def _sum_up(review: Review, smtp: SmtpSettings) -> Review:
+def _sum_up(review: Review, smtp: SmtpSettings, panel_joins_at: datetime | None) -> Review:
     """Add what follows from the messages: the digest, and how long sending takes."""
-    messages, session, now = review.messages, review.session, review.made_at
+    count, now = len(review.messages), review.made_at
     # What may follow is a part of the digest: a later move is then covered by the same approval.
     shown = review.all_messages
     return replace(
         review,
-        forecast=forecast(len(messages), smtp, session, now),
-        is_late=is_late(len(messages), smtp, session, now),
-        digest=find_page_digest(session.key, shown, name_changes(review.changes)),
+        forecast=forecast(count, smtp, panel_joins_at, now),
+        is_late=is_late(count, smtp, panel_joins_at, now),
+        digest=find_page_digest(review.session.key, shown, name_changes(review.changes)),
     )
 
 

@@ -138,6 +138,11 @@ class Snapshot:
         """Whether it is too late to get on board, even if RingCentral says it is scheduled."""
         return has_ended(self.session.status, self.session.end, self.now)
 
+    @property
+    def panel_joins_at(self) -> datetime | None:
+        """When the panel is to be there; None for a session that is called off."""
+        return None if self.call_off else self.session.arrive_by
+
     def says_called_off(self, kind: Kind) -> bool:
         """Whether a message of this kind says that the session does not take place."""
         return self.call_off is not None and clears_facts(kind)

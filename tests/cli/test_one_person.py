@@ -129,6 +129,8 @@ async def test_call_off_names_title_and_people_and_run_says_that_it_is_off(tmp_p
         assert seen.code == 1, seen.all
         assert f"In doubt, so not told by this: {JOERG}." in seen.out
         assert "Called off by" not in seen.out
+        assert "1 email will be sent at once." in seen.out
+        assert "the panel joins" not in seen.out
         assert f"{NAME} is called off: no run sends anything but these cancellations." in seen.out
 
         run, status = await on(scene, "run", NAME, "--yes"), await on(scene, "status", NAME)

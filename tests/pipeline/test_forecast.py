@@ -93,14 +93,29 @@ def test_sending_takes_its_pace_and_no_more_than_the_cap_in_a_day(
 def test_forecast_says_how_long_and_whether_that_is_before_the_panel_joins(
     messages, settings, before, sentence
 ):
-    assert forecast(messages, smtp(**settings), SESSION, START - before) == sentence
-    assert is_late(messages, smtp(**settings), SESSION, START - before) is ("AFTER" in sentence)
+    assert forecast(messages, smtp(**settings), SESSION.arrive_by, START - before) == sentence
+    assert is_late(messages, smtp(**settings), SESSION.arrive_by, START - before) is (
+        "AFTER" in sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "sentence"),
+    [
+        ("30/minute", "91 emails will be sent in 3 minutes (30/minute)."),
+        ("60/hour", "91 emails will be sent in 1 hour 30 minutes (60/hour)."),
+    ],
+)
+def test_forecast_without_a_panel_that_joins_says_how_long(rate, sentence):
+    late = START + HOUR
+    assert forecast(91, smtp(rate=rate), None, late) == sentence
+    assert not is_late(91, smtp(rate=rate), None, late)
 
 
 def test_forecast_counts_to_the_start_if_the_panel_need_not_come_early():
     session = replace(SESSION, join_offset=timedelta())
     assert "15 minutes before the panel joins" in forecast(
-        1, smtp(), session, START - timedelta(minutes=15)
+        1, smtp(), session.arrive_by, START - timedelta(minutes=15)
     )
 
 

@@ -78,7 +78,7 @@ async def _propose_run(services: Services, planned: PreparedRun) -> Proposal:
 def _list_remarks(config: Config, planned: PreparedRun, *, is_paused: bool) -> Iterator[str]:
     """List what a person should know before a yes: how long it takes, and what is out of order."""
     snapshot, messages = planned.state.snapshot, planned.plan.message_count
-    if pace := forecast(messages, config.smtp, snapshot.session, snapshot.now):
+    if pace := forecast(messages, config.smtp, snapshot.panel_joins_at, snapshot.now):
         yield pace
     yield from planned.plan.notes
     if is_paused:
