@@ -30,8 +30,8 @@ ASKED_FOR = "a person asked for it again"
 
 _JUST_BEING_SENT = "their last message is being sent just now; try again in a minute"
 _LAST_IN_DOUBT = "the last message may have arrived; onboarding resolve decides"
-_NEVER_SENT = "no message to them was sent, rejected or failed; onboarding run sends the first"
-_BACK_ON_BOARD = "is on board again after the cancellation; onboarding run invites them"
+_NEVER_SENT = "no message to them was sent, rejected or failed"
+_BACK_ON_BOARD = "is on board again after the cancellation"
 _SUPPRESSED = f"{SUPPRESSED}; onboarding retry with the address ends that"
 _NOT_ON_ROSTER = "is not on the roster"
 _NOT_REGISTERED = "is not registered, or has no join link; onboarding run registers them"
@@ -51,7 +51,7 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
     if last is None:
         # Where no run sends the first one either, that is what has to be said.
         obstacle = _find_resend_obstacle(item, Kind.INVITATION, snapshot)
-        return _refuse(item, obstacle or _NEVER_SENT)
+        return _refuse(item, obstacle or f"{_NEVER_SENT}{_find_advice(item)}")
     # A second copy stands alone. An update would name changes to a message that may be lost.
     kind = last.kind if clears_facts(last.kind) else Kind.INVITATION
     if reason := _find_resend_obstacle(item, kind, snapshot):
@@ -83,11 +83,21 @@ def _find_resend_obstacle(item: PlanItem, kind: Kind, snapshot: Snapshot) -> str
         SESSION_IS_OVER: RULES[kind].is_over(snapshot.session, snapshot.now),
         CALLED_OFF: not takes_back and snapshot.call_off is not None,
         _SUPPRESSED: item.invitee.key in snapshot.suppressed,
-        _BACK_ON_BOARD: takes_back and is_on_board and snapshot.call_off is None,
+        f"{_BACK_ON_BOARD}{_find_advice(item)}": (
+            takes_back and is_on_board and snapshot.call_off is None
+        ),
         _NOT_ON_ROSTER: not takes_back and not item.invitee.row,
         _NOT_REGISTERED: not takes_back and not has_link,
     }
     return next((reason for reason, is_there in obstacles.items() if is_there), "")
+
+
+def _find_advice(item: PlanItem) -> str:
+    """Say which run sends a person their first message, as the plan has them."""
+    # A run leaves them alone: its reason names the option that ends that, if there is one.
+    if item.skip and item.mail_reason:
+        return f", and a plain onboarding run sends none either: {item.mail_reason}"
+    return "; onboarding run invites them"
 
 
 def _is_still_true(item: PlanItem, waiting: Delivery, snapshot: Snapshot) -> bool:

@@ -7,8 +7,9 @@ import pytest
 
 from onboarding.model.deliveries import Delivery, State
 from onboarding.model.kinds import Kind
+from onboarding.model.registrations import Standing
 from onboarding.model.sessions import CALLED_OFF, CallOff, SessionStatus
-from onboarding.plan import Action, PlanItem, Snapshot
+from onboarding.plan import Action, Options, PlanItem, Snapshot, make_plan
 from onboarding.plan.resends import plan_resend
 from tests.plan.people import HOUR, MOVED, NOW, START, delivery, facts, guest, make_snapshot, row
 
@@ -100,6 +101,26 @@ def test_message_that_waits_and_tells_what_was_true_is_replaced():
 def test_resend_is_refused_with_the_reason(item, earlier, snapshot, why):
     kind, is_released, reason = planned(item, earlier, **snapshot)
     assert (kind, is_released, why in reason) == (None, False, True), reason
+
+
+@pytest.mark.parametrize("earlier", [[], [of(State.SUPERSEDED)], [INVITED, CANCELLED]])
+@pytest.mark.parametrize(
+    ("send_invite", "known", "advice"),
+    [
+        (False, {"ada": Standing.ADDED}, "; onboarding run invites them"),
+        (True, {"ada": Standing.ADDED}, "--include-already-mailed sends it anyway"),
+        (True, {}, "--include-already-mailed mails them anyway"),
+        (False, {}, "--adopt mails them"),
+    ],
+)
+def test_resend_of_a_first_message_advises_the_run_that_sends_it(
+    earlier, send_invite, known, advice
+):
+    record = guest("ada", send_invite=send_invite)
+    snapshot = make_snapshot(row("ada"), there=(record,), known=known)
+    (item,) = make_plan(snapshot, Options()).items
+    reason = plan_resend(replace(item, action=Action.NONE), earlier, snapshot).mail_reason
+    assert (advice in reason, "onboarding run" in reason) == (True, True), reason
 
 
 @pytest.mark.parametrize(
