@@ -25,6 +25,7 @@ from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
+from onboarding.pipeline.trial_messages import list_rejected
 from onboarding.plan import Options, Snapshot, make_plan
 from onboarding.plan.make import list_schedule_notes
 from onboarding.smtp.connection_check import check_connection
@@ -195,7 +196,8 @@ async def _check_webinar(
         yield _failure(f"{target.name}: roster", error)
         return
     yield _check_roster(target, roster)
-    yield _check_templates(services, target)
+    for result in _check_templates(services, target, roster):
+        yield result
     if target.schedule or target.schedule.faults:
         for result in _check_schedule(services, target):
             yield result
@@ -215,15 +217,20 @@ def _check_roster(target: Target, roster: Roster) -> CheckResult:
     return CheckResult(what, ok=False, detail=detail, hint="Fix these rows.")
 
 
-def _check_templates(services: Services, target: Target) -> CheckResult:
-    what = f"{target.name}: templates"
+def _check_templates(services: Services, target: Target, roster: Roster) -> Iterator[CheckResult]:
+    what, config = f"{target.name}: templates", services.config
     try:
-        templates = load_templates(services.config, target)
+        templates = load_templates(config, target)
+        rejected = [*list_rejected(config, target, roster, templates, services.clock.now())]
     except OnboardingError as error:
-        return _failure(what, error)
+        yield _failure(what, error)
+        return
+    for sentence in rejected:
+        hint = "A run rejects it. Correct roster or template; `onboarding preview` shows it."
+        yield CheckResult(what, ok=False, detail=sentence, hint=hint)
     count = len(templates.templates)
     detail = f"{count} templates compile and render for every role"
-    return CheckResult(what, ok=True, detail=detail)
+    yield CheckResult(what, ok=True, detail=detail)
 
 
 async def _warn_of_cron(services: Services, target: Target) -> CheckResult | None:
