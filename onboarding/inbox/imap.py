@@ -53,13 +53,18 @@ FIRST_READ = 20_000
 """UIDs that the first reading looks back at most, besides `FIRST_SPAN`."""
 
 READ_LATER_HINT = "Nothing is lost: it is read the next time."
-_FAULTS = (ImapToolsError, imaplib.IMAP4.error, OSError)
-"""What talking to the server can raise. `ssl.SSLError` is an OSError."""
+_FAULTS = (ImapToolsError, imaplib.IMAP4.error, OSError, ValueError)
+"""What talking to the server can raise. `ssl.SSLError` is an OSError.
+
+A ValueError is raised for what the library can't put into bytes, or can't read from them.
+"""
 
 T = TypeVar("T")
 _RESPONSE_CODE = re.compile(r"^\[[^\]]*\]\s*")
 """What programs read at the beginning of an answer, such as `[CANNOT]` (RFC 9051 7.1)."""
-_UID = re.compile(rb"UID (\d+)")
+# A UID has 32 bits (RFC 9051 2.3.1.1), and Python reads no number of thousands of digits.
+_UID = re.compile(rb"UID (\d{1,10})(?!\d)")
+_NUMBER = re.compile(rb"\d{1,10}")
 _QUOTABLE = re.compile(r"<[!#-\[\]-~]{1,900}>")
 """What may stand between the quotes of a search: no quote, no backslash, no line end."""
 
@@ -188,7 +193,7 @@ class ImapFolder:
             raise self._translate(error) from None
         except imaplib.IMAP4.error as error:
             raise self._make_target_error(self._clean(error)) from None
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._translate(error) from None
 
     def _make_target_error(self, why: str) -> ConfigurationError:
@@ -223,20 +228,19 @@ class ImapFolder:
                 f"{self._clean(error)}.",
                 hint=f"Check [{self._settings.section}] folder.",
             ) from None
-        except (imaplib.IMAP4.error, OSError) as error:
+        except _FAULTS as error:
             raise self._translate(error) from None
 
     def _read_number(self, name: str) -> int:
         """Read a number that the server gave as it opened the folder (RFC 9051 6.3.2)."""
         _, found = self._box.client.response(name)
-        try:
+        if found and found[0] and _NUMBER.fullmatch(found[0]):
             return int(found[0])
-        except (TypeError, ValueError, IndexError):
-            raise TryLater(
-                f"The server {self._settings.host_and_port} gives no {name} for the folder "
-                f"{self._settings.folder}.",
-                hint="It is not a mailbox server that this program can read from.",
-            ) from None
+        raise TryLater(
+            f"The server {self._settings.host_and_port} gives no {name} for the folder "
+            f"{self._settings.folder}.",
+            hint="It is not a mailbox server that this program can read from.",
+        )
 
     def _search(self, low: int, high: int, criteria: str) -> list[int]:
         return sorted(_parse_uids(self._command("SEARCH", f"UID {low}:{high}{criteria}")))
@@ -301,6 +305,8 @@ def imap_error(error: Exception, settings: ImapSettings, secrets: Secrets) -> On
     """Make what the library raised into the error that a person reads."""
     if isinstance(error, OSError | imaplib.IMAP4.abort):
         return _network_error(error, settings)
+    if isinstance(error, ValueError):
+        return _unreadable_error(error, settings)
     words = clean(str(error), secrets)[:200].rstrip(".")
     is_log_in = "AUTHENTICAT" in str(error).upper()
     if isinstance(error, MailboxLoginError) or is_log_in:
@@ -334,9 +340,22 @@ def _network_error(error: Exception, settings: ImapSettings) -> OnboardingError:
             )
 
 
+def _unreadable_error(error: ValueError, settings: ImapSettings) -> OnboardingError:
+    # Its own words are left out: they may quote a character of the password.
+    server = settings.host_and_port
+    if isinstance(error, UnicodeEncodeError):
+        return Refused(
+            f"The mailbox server {server} takes a user name and a password in ASCII only.",
+            hint=f"Change the password, or check [{settings.section}] username.",
+        )
+    return TryLater(
+        f"The mailbox server {server} gives an answer that can't be read.", hint=READ_LATER_HINT
+    )
+
+
 def _parse_uids(answer: Sequence[Any]) -> list[int]:
     words = b" ".join(part for part in answer if isinstance(part, bytes)).split()
-    return [int(word) for word in words if word.isdigit()]
+    return [int(word) for word in words if _NUMBER.fullmatch(word)]
 
 
 def _list_literals(answer: Sequence[Any]) -> Iterator[tuple[int, bytes]]:

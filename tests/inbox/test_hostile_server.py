@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from onboarding.errors import Interrupted, OnboardingError, TryLater
+from onboarding.errors import Interrupted, OnboardingError, Refused, TryLater
 from onboarding.inbox.imap import ImapFolder, open_imap
 from onboarding.inbox.imap_client import AnswerLimits
 from onboarding.inbox.parts import MAX_BYTES
@@ -26,6 +26,7 @@ GOOD = {
     "UID FETCH": "* 1 FETCH (UID 1 BODY[]<0> {{3}}\r\nA:b)\r\n{tag} OK done\r\n",
     "LOGOUT": "* BYE\r\n{tag} OK done\r\n",
 }
+PLAIN = "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n{tag} OK done\r\n"
 
 
 @contextmanager
@@ -86,12 +87,12 @@ def endless(words: bytes, after: str = "", pause: float = 0) -> Iterator[int]:
         listener.close()
 
 
-def read(port: int, limits: AnswerLimits | None = None) -> list[bytes]:
+def read(port: int, limits: AnswerLimits | None = None, secret: str = SECRET) -> list[bytes]:
     settings = RepliesSettings.model_validate(
         {"host": "127.0.0.1", "port": port, "security": "none", "username": "events"}
     )
     now = datetime(2027, 3, 1, tzinfo=UTC)
-    folder = ImapFolder(settings, SECRET, "seen", now, limits=limits)
+    folder = ImapFolder(settings, secret, "seen", now, limits=limits)
     try:
         return [message.content for batch in folder.read(None) for message in batch.messages]
     finally:
@@ -137,6 +138,10 @@ def test_uid_after_the_bytes_counts_too():
         {"UID_SEARCH": "{tag} NO not now\r\n"},
         {"UID_SEARCH": ""},
         {"UID_FETCH": "{tag} BAD\r\n"},
+        {"CAPABILITY": "* CAPABILITY IMAP4rev1 Ü\r\n{tag} OK done\r\n"},
+        {"CAPABILITY": PLAIN, "AUTHENTICATE": "+ x\r\n{tag} OK in\r\n"},
+        {"EXAMINE": GOOD["EXAMINE"].replace("UIDNEXT 4", f"UIDNEXT {'9' * 5000}")},
+        {"EXAMINE": GOOD["EXAMINE"].replace("UIDVALIDITY 7", f"UIDVALIDITY {'9' * 30}")},
         {"LOGIN": "no IMAP at all\r\n"},
         {"LOGIN": ""},
     ],
@@ -148,6 +153,22 @@ def test_trouble_is_an_error_in_words_without_the_secret(changed):
     assert SECRET not in str(raised.value)
     assert raised.value.message[0].isupper()
     assert raised.value.message.endswith(".")
+
+
+def test_password_that_a_server_can_not_take_is_told_and_not_quoted():
+    with server() as port, pytest.raises(Refused) as raised:
+        read(port, secret="geheim-ü")
+
+    assert "in ASCII only" in raised.value.message
+    assert "ü" not in str(raised.value)
+
+
+def test_numbers_that_are_no_uids_are_left_out():
+    digits = "9" * 5000
+    search = f"* SEARCH 1 {digits}\r\n{{tag}} OK done\r\n"
+    fetch = f"* 9 FETCH (UID {digits} BODY[]<0> {{{{3}}}}\r\nC:d)\r\n" + GOOD["UID FETCH"]
+    with server(UID_SEARCH=search, UID_FETCH=fetch) as port:
+        assert read(port) == [b"A:b"]
 
 
 HUGE_LITERAL = "* 1 FETCH (UID 1 BODY[]<0> {{{size}}}\r\n"
