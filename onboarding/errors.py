@@ -8,6 +8,7 @@ or an outcome, and the run goes on with the others. An exception from here ends 
     |   +-- OutdatedLedger       2  the ledger on a server has an older version's tables
     +-- Refused                  2  RingCentral or the mail server refuses *us*
     +-- TooManyRejections        1  the mail server rejects one message after another
+    +-- ProgramError             1  a fault of ours in one webinar's part of a run
     +-- TryLater                75  a server is away or busy, or another run holds the webinar
         +-- Interrupted         75  a signal asked us to stop
 """
@@ -23,6 +24,11 @@ EXIT_HAS_WORK = 3
 
 EXIT_TRY_LATER = 75
 """`EX_TEMPFAIL` of sysexits.h: cron wrappers and mail tools understand it as "run me again"."""
+
+AFTER_CRASH = (
+    "Nothing is lost: run it again. If it happens again, report this line. It holds no secret."
+)
+"""What to do after an error of the program itself."""
 
 SHOWN_FRAMES = 4
 """Lines of our own that a crash report names, the innermost last."""
@@ -64,6 +70,17 @@ class TooManyRejections(OnboardingError):
     exit_code = EXIT_NEEDS_A_PERSON
 
 
+class ProgramError(OnboardingError):
+    """This program itself has failed at one webinar; the others are served all the same."""
+
+    exit_code = EXIT_NEEDS_A_PERSON
+
+    @classmethod
+    def of(cls, error: Exception) -> "ProgramError":
+        """Name the place of a fault, without its values."""
+        return cls(f"An error in this program itself, {_find_place(error)}.", hint=AFTER_CRASH)
+
+
 class TryLater(OnboardingError):
     """Nothing is wrong with the input; a server is away or busy. Nothing is lost: run again."""
 
@@ -79,6 +96,10 @@ def describe_crash(error: BaseException) -> str:
 
     The error's text is left out, because it may hold a secret.
     """
+    return f"onboarding: an error in this program itself, {_find_place(error)}."
+
+
+def _find_place(error: BaseException) -> str:
     # Paths within the package only: a user's home directory has no
     # place in a report that is passed on.
     package = Path(__file__).parent
@@ -89,4 +110,4 @@ def describe_crash(error: BaseException) -> str:
         for frame in ours[-SHOWN_FRAMES:]
     ]
     where = " > ".join(lines) or "its start"
-    return f"onboarding: an error in this program itself, {type(error).__name__} at {where}."
+    return f"{type(error).__name__} at {where}"

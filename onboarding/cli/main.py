@@ -21,7 +21,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 from onboarding import __version__
 from onboarding.cli.option_groups import expand_groups
 from onboarding.cli.streams import LibraryLog, echo
-from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError, describe_crash
+from onboarding.errors import AFTER_CRASH, EXIT_NEEDS_A_PERSON, OnboardingError, describe_crash
 
 SET_UP, LOOK, SEND = "Set up", "Look", "Send"
 REPAIR, HAND_OVER, REHEARSE = "Repair", "Hand over", "Rehearse"
@@ -297,8 +297,7 @@ def main() -> None:
     # Exception and not BaseException: SystemExit carries the exit codes of all commands.
     except Exception as error:  # noqa: BLE001 -- a traceback shows values, and helps no user
         echo(describe_crash(error), err=True)
-        advice = "Nothing is lost: run it again. If it happens again, report this line."
-        echo(f"{advice} It holds no secret.", err=True)
+        echo(AFTER_CRASH, err=True)
         sys.exit(EXIT_NEEDS_A_PERSON)
 
 

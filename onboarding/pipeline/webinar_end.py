@@ -14,6 +14,7 @@ from onboarding.errors import (
     EXIT_NEEDS_A_PERSON,
     Interrupted,
     OnboardingError,
+    ProgramError,
     TryLater,
 )
 from onboarding.ledger import deliveries, looks, sessions
@@ -119,14 +120,20 @@ async def end_webinar(
         return await make_failed_end(services, target, error)
     except OnboardingError as error:
         name_sections(error, target.company)
-        key = find_look_key(services.config.ringcentral.server, target)
-        end = await make_failed_end(services, target, error)
-        # With what needs a person: a message that is in doubt since is news.
-        sentence, now = f"{error} {end.attention}", services.clock.now()
-        is_new = await services.ledger.run(
-            looks.record_failure, key, error.exit_code, sentence, now
-        )
-        return end if is_new else replace(end, is_known=True)
+        return await _record_failure(services, target, error)
+    # A fault of ours, whichever: it must not keep the other webinars from being served and told.
+    except Exception as error:  # noqa: BLE001 -- said with its place, without its values
+        return await _record_failure(services, target, ProgramError.of(error))
+
+
+async def _record_failure(services: Services, target: Target, error: OnboardingError) -> WebinarEnd:
+    """Record what stopped a run, so that the same is said once a day."""
+    key = find_look_key(services.config.ringcentral.server, target)
+    end = await make_failed_end(services, target, error)
+    # With what needs a person: a message that is in doubt since is news.
+    sentence, now = f"{error} {end.attention}", services.clock.now()
+    is_new = await services.ledger.run(looks.record_failure, key, error.exit_code, sentence, now)
+    return end if is_new else replace(end, is_known=True)
 
 
 async def make_failed_end(services: Services, target: Target, error: OnboardingError) -> WebinarEnd:

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from onboarding.ledger import schema
 from onboarding.simulator.smtp_catcher import MailRules
-from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, panelist, stage
+from tests.stage import HOST, NAME, PANELIST, ROOMY, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +127,32 @@ async def test_ledger_of_the_version_before_is_looked_at_once_and_mails_no_perso
         assert await scene.cron() == 0
         assert scene.heavy_calls() - calls == 3
         assert len(scene.messages()) == 2
+
+
+async def store_message_of_a_newer_version(scene: Stage, webinar_id: str) -> None:
+    """Give a webinar's message a kind that this version does not know: reading it fails."""
+    deliveries, sessions = schema.deliveries, schema.sessions
+    of_webinar = sa.select(sessions.c.id).where(sessions.c.webinar_id == webinar_id)
+    change = deliveries.update().where(deliveries.c.session.in_(of_webinar)).values(kind="later")
+    async with scene.rooms() as opened:
+        await opened.ledger.run(lambda connection: connection.execute(change) and None)
+
+
+async def test_fault_of_the_program_at_one_webinar_stops_only_that_one(tmp_path, capsys):
+    async with stage(tmp_path, [HOST], more=1, limits=ROOMY) as scene:
+        assert await scene.cron() == 0
+        await store_message_of_a_newer_version(scene, WEBINAR)
+        scene.write_roster([HOST, PANELIST])
+        scene.clock.pass_time(minutes=5)
+
+        assert await scene.cron() == 1
+
+        said = capsys.readouterr().err
+        assert f"{NAME}: An error in this program itself, ValueError at ledger/" in said
+        assert "later" not in said
+        # The other webinar has the same roster.
+        assert scene.recipients() == sorted([HOST["email"], HOST["email"], PANELIST["email"]])
+        # Said once a day, like everything that lasts.
+        scene.clock.pass_time(minutes=5)
+        assert await scene.cron() == 1
+        assert capsys.readouterr().err == ""
