@@ -175,13 +175,14 @@ class Connector:
         )
         with self._translate_errors(Phase.GREETING):
             await smtp.connect()
-        self._ehlo_name = self._ehlo_name or await self._select_ehlo_name(smtp)
+            # Here as well: the server may have hung up right after its greeting.
+            socket_name = smtp.get_transport_info("sockname")
+        self._ehlo_name = self._ehlo_name or await self._select_ehlo_name(socket_name)
         smtp.local_hostname = self._ehlo_name
         return smtp
 
-    async def _select_ehlo_name(self, smtp: aiosmtplib.SMTP) -> str:
+    async def _select_ehlo_name(self, socket_name: object) -> str:
         """Find the name for EHLO, once for all connections."""
-        socket_name = smtp.get_transport_info("sockname")
         address = str(socket_name[0]) if isinstance(socket_name, tuple) else ""
         return select_ehlo_name(await asyncio.to_thread(self._machine), address)
 
@@ -202,6 +203,12 @@ class Connector:
         # RFC 3207 4.2: what was offered in plain text may be forged, and counts no more.
         with self._translate_errors(Phase.EHLO):
             await smtp.ehlo()
+
+    def find_cipher(self, smtp: aiosmtplib.SMTP) -> str:
+        """Find how the connection is encrypted; empty if it is not. Raises like `encrypt`."""
+        with self._translate_errors(Phase.EHLO):
+            cipher = smtp.get_transport_info("cipher")
+        return str(cipher[1]) if cipher else ""
 
     async def log_in(self, smtp: aiosmtplib.SMTP) -> None:
         """Log in as the settings say."""

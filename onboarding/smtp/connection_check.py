@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-import aiosmtplib
-
 from onboarding.errors import Interrupted, OnboardingError, TryLater
 from onboarding.model.checks import CheckResult
 from onboarding.smtp.connect import Connector, send_quit
@@ -60,7 +58,7 @@ async def _take_steps(
         undo.push_async_callback(send_quit, smtp)
         yield "the server answers"
         await connector.encrypt(smtp)
-        yield _describe_encryption(smtp, settings)
+        yield _describe_encryption(connector.find_cipher(smtp), settings)
         await connector.log_in(smtp)
         yield f"accepted for {settings.username}" if settings.username else "none wanted"
         # The line owns the socket now: `send_quit` would put a second protocol on it.
@@ -72,9 +70,9 @@ async def _take_steps(
         yield f"{announced} may send"
 
 
-def _describe_encryption(smtp: aiosmtplib.SMTP, settings: SmtpSettings) -> str:
-    if cipher := smtp.get_transport_info("cipher"):
-        return f"{cipher[1]}, the certificate is valid"
+def _describe_encryption(cipher: str, settings: SmtpSettings) -> str:
+    if cipher:
+        return f"{cipher}, the certificate is valid"
     if settings.is_plaintext:
         return f"NONE: mail goes unencrypted to {settings.host_and_port} ([smtp] allow_plaintext)"
     return "none, on this very machine"

@@ -10,7 +10,7 @@ from onboarding.smtp.pool import Pool
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import EnvelopeAccepted
 from tests.smtp.relay import PASSWORD, TOKEN, USER, relay
-from tests.smtp.scripted import HangUp, Say, Stall, scripted
+from tests.smtp.scripted import POLITE, HangUp, Say, Stall, scripted
 from tests.smtp.steps import BODY, message, offer, send
 
 pytestmark = pytest.mark.anyio
@@ -228,6 +228,11 @@ async def test_encryption_that_fails_never_falls_back_to_plain_text(act, error, 
             {"greeting": [Say("HTTP/1.1 400 Bad Request")]},
             Refused,
             "does not answer as a mail server.",
+        ),
+        (
+            {"greeting": [Say(POLITE["greeting"], hang_up=True)]},
+            TryLater,
+            "can't be reached, or closed the connection.",
         ),
         ({"greeting": [HangUp()]}, TryLater, "can't be reached, or closed the connection."),
         ({"greeting": [Stall()]}, TryLater, "did not answer in time."),
