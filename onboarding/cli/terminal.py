@@ -36,6 +36,9 @@ T = TypeVar("T")
 UNLIMITED_WIDTH = 4000
 """Columns of a table that is not shown on a screen: one line for each row, for grep and mail."""
 
+NARROWEST_TEXT = 20
+"""Columns that a text beside a label gets at least."""
+
 LabelledText = tuple[str, str]
 """An item of a list: a label with the space after it, and the text, perhaps in several lines."""
 
@@ -289,10 +292,12 @@ def print_list(items: Sequence[LabelledText]) -> None:
     """Print texts beside their labels, and wrap them where the terminal ends."""
     console = _open_console()
     indent = max((len(label) for label, _ in items), default=0)
+    # Rich loses text, or fails, where the labels leave no column. A terminal breaks longer lines.
+    width = max(console.width - indent, NARROWEST_TEXT)
     for label, text in items:
         # Escaped before it is wrapped, because a control character
         # has no width that could be counted.
-        lines = Text(escape_lines(text)).wrap(console, console.width - indent, overflow="fold")
+        lines = Text(escape_lines(text)).wrap(console, width, overflow="fold")
         for start, line in zip_longest([label], lines, fillvalue=""):
             echo(f"{start:<{indent}}{line}".rstrip())
 

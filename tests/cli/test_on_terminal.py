@@ -45,6 +45,17 @@ async def test_status_in_80_columns_is_two_lines_a_person_with_the_whole_address
     assert "250 2." not in shown
 
 
+@pytest.mark.parametrize("columns", [4, 8])
+async def test_terminal_that_is_narrower_than_the_labels_shows_all(tmp_path, columns):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        await scene.run()
+        code, shown = await on_terminal(scene, "status", NAME, columns=columns)
+
+    assert code == 0, shown
+    letters = "".join(shown.split())
+    assert [who for who in (HOST["email"], PANELIST["email"]) if who not in letters] == []
+
+
 async def test_plan_in_80_columns_is_a_list_and_in_200_a_table(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         _, narrow = await on_terminal(scene, "plan", NAME, columns=80)
