@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 REPORT_EVERY = timedelta(days=1)
 """How often `run --all` says that it leaves a webinar alone: no pause is forgotten in silence."""
 
+LAST_YEAR = 9998
+"""Of the year after it, the last hours have no time in other zones."""
+
 _ENDLESS = datetime.max.replace(tzinfo=UTC)
 _CLOCK_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
@@ -35,7 +38,7 @@ def find_longest(pauses: Iterable[Pause]) -> Pause | None:
 
 
 class TimeNotUnderstoodError(ValueError):
-    """A time that `parse_until` can't read, or that is past; its text says which."""
+    """A time that `parse_until` can't read, that is past, or too far away; its text says which."""
 
 
 def parse_until(text: str, zone: tzinfo | None, now: datetime) -> datetime:
@@ -58,6 +61,10 @@ def parse_until(text: str, zone: tzinfo | None, now: datetime) -> datetime:
         moment = moment.replace(tzinfo=_require_zone(zone))
     if moment <= now:
         raise TimeNotUnderstoodError(f"{text!r} is past. Write a time that is still to come.")
+    if moment.year > LAST_YEAR:
+        raise TimeNotUnderstoodError(
+            f"{text!r} is too far away. Without a time it lasts until `resume`."
+        )
     return moment
 
 

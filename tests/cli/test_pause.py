@@ -54,6 +54,7 @@ async def test_a_run_by_name_goes_and_the_pause_stays(tmp_path):
     [
         (["launchh"], f"Did you mean {NAME}?"),
         ([NAME, "--until", "2020-01-01T10:00+00:00"], "is past"),
+        ([NAME, "--until", "9999-12-31T23:59-05:00"], "is too far away"),
         ([NAME, "--until", "18:30"], "with its offset"),
         ([NAME, "--until", "noon"], "Write 18:30, or a date and time"),
     ],

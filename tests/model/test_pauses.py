@@ -49,6 +49,7 @@ def test_a_time_is_read_in_the_sessions_zone(text: str, now: datetime, expected:
         ("2026-08-31T10:00", "is past"),
         ("2026-09-01T11:00", "is past"),
         ("2026-09-01T09:00Z", "is past"),
+        ("9999-12-31T23:59", "is too far away"),
     ],
 )
 def test_a_time_that_is_none_or_is_past_is_refused(text: str, said: str):
