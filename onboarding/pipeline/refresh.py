@@ -201,7 +201,8 @@ async def plan_fresh(
             fresh = await _build_state(services, target, roster, webinar, remembered=False)
             state = _keep_attendance(fresh, state.snapshot)
     plan = await plan_approved(services, target, state, options)
-    if unknown := find_unknown(options.only, plan):
+    unknown = find_unknown(options.only, plan)
+    if unknown is not None:
         raise _unknown_person(unknown, plan, target.name)
     return state, plan
 
@@ -259,7 +260,7 @@ async def plan_approved(
 def _unknown_person(email: str, plan: Plan, name: str) -> ConfigurationError:
     known = [item.invitee.email for item in plan.items if item.invitee.email]
     return ConfigurationError(
-        f"{printable(email)} is neither on the roster nor registered.",
+        f"{printable(email) or 'An empty address'} is neither on the roster nor registered.",
         hint=suggest(email, known) or f"`onboarding plan {name}` lists all people.",
     )
 

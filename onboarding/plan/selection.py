@@ -131,11 +131,13 @@ def _leave_alone(item: PlanItem, reason: str, skip: SkipCode) -> PlanItem:
     )
 
 
-def find_unknown(emails: Iterable[str], plan: Plan) -> str:
-    """Find the first of these addresses that no one has; empty if there is none.
+def find_unknown(emails: Iterable[str], plan: Plan) -> str | None:
+    """Find the first of these addresses that no one has; None if there is none.
 
     A row with a problem counts: its address is known, and the problem says what keeps it.
     """
     known = {item.invitee.key for item in plan.items}
     known |= {address_key(problem.email) for problem in plan.problems}
-    return next((email for email in emails if address_key(email) not in known), "")
+    # Empty where a person is known by ids alone. As an address it is a script's mistake.
+    known.discard("")
+    return next((email for email in emails if address_key(email) not in known), None)

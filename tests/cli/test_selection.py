@@ -33,6 +33,7 @@ async def test_only_the_people_that_are_named_are_served(tmp_path):
     ("words", "said"),
     [
         (["--only", "guest11@example.com"], "Did you mean guest1@example.com?"),
+        (["--only", ""], "An empty address is neither on the roster nor registered."),
         (["--role", "panellist"], "Did you mean Panelist?"),
         (["--kind", "invite"], "Did you mean invitation?"),
         (["--role", "xyz"], "Choose one of Host, CoHost, Panelist."),

@@ -106,8 +106,15 @@ def test_after_registering_a_selection_means_the_same_people(
 def test_an_address_that_no_one_has_is_found():
     plan = plan_of(replace(MIXED, roster=replace(MIXED.roster, problems=(BAD_ROW,))))
 
-    assert find_unknown(["ada@EXAMPLE.com", address("gus"), BAD_ROW.email], plan) == ""
+    assert find_unknown(["ada@EXAMPLE.com", address("gus"), BAD_ROW.email], plan) is None
     assert find_unknown([address("ada"), "adda@example.com"], plan) == "adda@example.com"
+
+
+def test_empty_address_is_no_one_s_even_beside_a_problem_without_one():
+    nameless = Problem(3, "email", "", "has no address")
+    plan = plan_of(replace(MIXED, roster=replace(MIXED.roster, problems=(nameless,))))
+
+    assert find_unknown([""], plan) == ""
 
 
 def test_people_outside_of_the_fence_are_neither_registered_nor_mailed():
