@@ -18,13 +18,15 @@ from onboarding.ledger import (
     call_offs,
     entries,
     mailboxes,
+    registrations,
     roster_rows,
 )
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.answers import PersonAnswer
-from onboarding.model.deliveries import Mailbox
+from onboarding.model.deliveries import UNDER_WAY, Mailbox, State
 from onboarding.model.entries import Attendance, Schedule, find_send_after
-from onboarding.model.people import Invitee
+from onboarding.model.people import Invitee, Role
+from onboarding.model.registrations import MANAGED, ManagedRegistration
 from onboarding.model.sessions import Session
 from onboarding.plan import Plan
 from onboarding.plan.entries_due import Reader, ReaderEntries, Timetable, plan_entries
@@ -105,6 +107,7 @@ def load_upcoming(
 ) -> Upcoming:
     """Find what comes next for each person on the roster of the last run, from the ledger alone.
 
+    People to whom no run sends anything by itself are left out.
     `listed_at` is when a run listed the invitees last: one after `send_after` has invited all that
     may be invited.
     """
@@ -116,13 +119,20 @@ def load_upcoming(
     timetable = Timetable(schedule, session, now, entries.load_seen(connection, seen.id))
     given = answers.load_answers(connection, seen.id)
     reading = attendance.load_reading(connection, seen.id)
-    people = []
-    for invitee in _list_readers(connection, seen.id):
-        reader = _as_reader(invitee, boxes, given, session, reading.certain)
-        people.append(PersonEntries(invitee, plan_entries(reader, timetable)))
     begin = find_send_after(schedule, session)
     is_ahead = begin is not None and (listed_at is None or listed_at < begin)
-    waits = is_ahead and any(person.invitee.key not in boxes for person in people)
+    known = registrations.load_managed(connection, seen.id)
+    readers = _list_readers(connection, seen.id)
+    people = []
+    for invitee in readers:
+        box = boxes.get(invitee.key, Mailbox())
+        reader = _as_reader(invitee, box, given, session, reading.certain)
+        if reader.invited_at or (
+            not timetable.is_over
+            and _is_to_be_invited(invitee, box, known.get(invitee.key), is_ahead=is_ahead)
+        ):
+            people.append(PersonEntries(invitee, plan_entries(reader, timetable)))
+    waits = is_ahead and any(invitee.key not in boxes for invitee in readers)
     return Upcoming(
         tuple(people), begin if waits else None, _find_ask_at(people, session, reading.at)
     )
@@ -133,6 +143,28 @@ def _list_readers(connection: sa.Connection, session: int) -> list[Invitee]:
     suppressed = bounces.load_suppressed(connection, session)
     roster = roster_rows.load_roster(connection, session).values()
     return [invitee for invitee in roster if invitee.email and invitee.key not in suppressed]
+
+
+_HELD = frozenset({State.REJECTED, State.FAILED, State.EXPIRED, State.CANCELLED})
+"""States of a message that no run sends again by itself."""
+
+
+def _is_to_be_invited(
+    invitee: Invitee, box: Mailbox, known: ManagedRegistration | None, *, is_ahead: bool
+) -> bool:
+    """Whether a run will invite a person who was not invited yet, as far as the ledger knows.
+
+    `is_ahead`: invitations wait for `send_after`.
+    """
+    if box.last and box.last.state in _HELD:
+        return False
+    if box.last and box.last.state in UNDER_WAY | {State.IN_DOUBT}:
+        return True
+    # The Host is registered by RingCentral, and the first run after `send_after` writes to them.
+    if invitee.role is Role.HOST:
+        return is_ahead
+    # Who is not ours is mailed only on request, and so is who has RingCentral's own invitation.
+    return known is not None and known.standing in MANAGED and not known.mailed_by_ringcentral
 
 
 ASK_AGAIN = timedelta(hours=1)
@@ -154,12 +186,11 @@ def _find_ask_at(
 
 def _as_reader(
     invitee: Invitee,
-    boxes: Mapping[str, Mailbox],
+    box: Mailbox,
     given: Mapping[str, PersonAnswer],
     session: Session,
     joined: Mapping[str, Attendance],
 ) -> Reader:
-    box = boxes.get(invitee.key, Mailbox())
     answer = given.get(invitee.key)
     return Reader(
         key=invitee.key,

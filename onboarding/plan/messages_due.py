@@ -25,6 +25,16 @@ SUPPRESSED = "no message goes to this address any more"
 STAYS = frozenset({Action.KEEP, Action.UPDATE})
 """Actions after which a person has the link that they have now."""
 
+STAYS_UNINVITED = frozenset(
+    {
+        SkipCode.FOREIGN,
+        SkipCode.MAILED_BY_RINGCENTRAL,
+        SkipCode.HELD,
+        SkipCode.SESSION_OVER,
+    }
+)
+"""Why a person is not invited by any run that is not asked for more. All others are, in time."""
+
 MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
 """States in which a message may have arrived: nothing more is sent until a person decides."""
 
@@ -93,8 +103,12 @@ def add_entries(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     is_on_board = bool(item.invitee.row and item.invitee.email) and item.action in STAYS
     if record is None or record.join_uri is None or not is_on_board or item.held:
         return item
-    entries = plan_entries(snapshot.reader(item.invitee, record.role), snapshot.timetable)
-    return replace(item, entries=entries.due, missed=entries.missed, upcoming=entries.upcoming)
+    reader = snapshot.reader(item.invitee, record.role)
+    entries = plan_entries(reader, snapshot.timetable)
+    # No entry goes to a person who was not invited: one who never will be has none to come.
+    is_left_out = reader.invited_at is None and item.skip in STAYS_UNINVITED
+    upcoming = () if is_left_out else entries.upcoming
+    return replace(item, entries=entries.due, missed=entries.missed, upcoming=upcoming)
 
 
 def _find_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
@@ -124,7 +138,10 @@ def withhold_suppressed(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     A corrected address on the roster is another person's, so it is not withheld.
     """
     why = snapshot.suppressed.get(item.invitee.key)
-    if why is None or not (item.mail or item.entries):
+    if why is None:
+        return item
+    item = replace(item, upcoming=())
+    if not (item.mail or item.entries):
         return item
     reason = f"{SUPPRESSED} ({why}): correct it on the roster, or onboarding retry with the address"
     return replace(

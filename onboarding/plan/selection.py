@@ -26,7 +26,9 @@ def keep_fence(items: Iterable[PlanItem], allow_domains: Collection[str]) -> lis
     if not allow_domains:
         return list(items)
     return [
-        _leave_alone(item, FENCED, SkipCode.FENCED) if _is_fenced(item, allow_domains) else item
+        replace(_leave_alone(item, FENCED, SkipCode.FENCED), upcoming=())
+        if _is_fenced(item, allow_domains)
+        else item
         for item in items
     ]
 

@@ -26,7 +26,8 @@ def _list_ahead(item: PlanItem, snapshot: Snapshot) -> Iterator[DueEntry]:
     yield from item.entries
     yield from item.upcoming
     # Who is added by this run has no entries in the plan yet.
-    if item.action in {Action.ADD, Action.REPLACE}:
+    is_added = item.action in {Action.ADD, Action.REPLACE}
+    if is_added and item.invitee.key not in snapshot.suppressed:
         yield from plan_entries(
             snapshot.reader(item.invitee, item.role), snapshot.timetable
         ).upcoming

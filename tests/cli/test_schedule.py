@@ -55,6 +55,20 @@ async def test_plan_shows_a_timeline_and_status_what_comes_next(tmp_path):
     ]
 
 
+async def test_plan_and_status_leave_out_people_to_whom_nothing_goes(tmp_path):
+    # The host is outside of the fence, and the co-host is in no directory: neither gets a message.
+    people = [HOST, panelist(1)]
+    fence = {"ONBOARDING_REHEARSAL__ALLOW_DOMAINS": '["example.com"]'}
+    async with stage(tmp_path, people, limits=ROOMY) as scene:
+        scene.write_roster([*people, panelist(2, role="CoHost")])
+        add_schedule(scene, '[messages]\nmaterial = { when = "-60d 09:00" }\n')
+        planned = json.loads((await on(scene, "plan", NAME, "--json", **fence)).out)
+        await on(scene, "run", NAME, "--yes", **fence)
+        found = json.loads((await on(scene, "status", NAME, "--json", **fence)).out)
+    assert [line["waiting"] for line in planned["schedule"]] == [1]
+    assert [person["email"] for person in found["next"]] == ["guest1@example.com"]
+
+
 async def test_what_is_wrong_is_one_sentence_each_and_the_rest_goes_on(tmp_path):
     async with stage(tmp_path, PEOPLE, limits=ROOMY) as scene:
         add_schedule(scene, WRONG)
