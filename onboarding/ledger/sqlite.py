@@ -14,14 +14,15 @@ from sqlalchemy.exc import DBAPIError
 from onboarding.errors import ConfigurationError, OnboardingError
 from onboarding.ledger import errors, sql
 from onboarding.ledger.backups import back_up_before
-from onboarding.ledger.migrations import upgrade
+from onboarding.ledger.migrations import find_version, upgrade
 
 REOPEN_AFTER = 0.05
 """Seconds before we try again to open a file that another process is just creating."""
 
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
-"""FULL: a commit is on the disk when it returns, even if the machine loses power right after it.
+PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+"""What each connection needs; none of it changes the file.
 
+FULL: a commit is on the disk when it returns, even if the machine loses power right after it.
 `secure_delete`: a person who is removed leaves no bytes in the file's free pages.
 """
 
@@ -44,6 +45,7 @@ class SqliteFile:
         until = time.monotonic() + self._patience
         while True:
             try:
+                self._make_ready()
                 # One IMMEDIATE transaction: of two new processes, the second finds the tables.
                 with self.engine.begin() as connection:
                     return upgrade(connection, before=self._back_up)
@@ -53,6 +55,22 @@ class SqliteFile:
                 if not self.is_in_the_way(error) or time.monotonic() > until:
                     raise self.as_write_error(error) from None
             time.sleep(REOPEN_AFTER)
+
+    def _make_ready(self) -> None:
+        """Make the file private, and let it have a log beside it, if it is a ledger or empty.
+
+        Raises ConfigurationError with the file as it was: a wrong path must not change another
+        program's file.
+        """
+        with self.engine.begin() as connection:
+            find_version(connection)
+        if _is_open_to_others(self._path):
+            # SQLite gives the log that it may have made just now the file's mode: it goes first.
+            self.engine.dispose()
+            _make_private(self._path)
+        with self.engine.connect() as connection:
+            # Kept in the file, and not possible within a transaction.
+            sql.driver(connection).execute("PRAGMA journal_mode=WAL")
 
     def is_in_the_way(self, error: BaseException) -> bool:
         """Whether an error would meet every other statement too: another process holds the lock."""
@@ -117,20 +135,29 @@ def _create_private(path: Path) -> None:
             # SQLite gives `-wal` and `-shm` the mode of this file, so it protects all three.
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
-            _make_private(path)
+            if not path.is_file():
+                raise ConfigurationError(
+                    f"The ledger {path} is not a file.",
+                    hint="Check [ledger] database in config.toml.",
+                ) from None
     except OSError as error:
-        raise ConfigurationError(
-            f"The ledger {path} can't be opened: {error.strerror}.",
-            hint="Check [ledger] database in config.toml, "
-            "and that this user may write to its folder.",
-        ) from None
+        raise _make_open_error(path, error) from None
+
+
+def _is_open_to_others(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o077)
 
 
 def _make_private(path: Path) -> None:
     """Take away what others may do with a ledger that was there before."""
-    if not path.is_file():
-        raise ConfigurationError(
-            f"The ledger {path} is not a file.", hint="Check [ledger] database in config.toml."
-        ) from None
-    if path.stat().st_mode & 0o077:
+    try:
         path.chmod(0o600)
+    except OSError as error:
+        raise _make_open_error(path, error) from None
+
+
+def _make_open_error(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The ledger {path} can't be opened: {error.strerror}.",
+        hint="Check [ledger] database in config.toml, and that this user may write to its folder.",
+    )

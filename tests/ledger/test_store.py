@@ -77,13 +77,14 @@ async def test_file_where_a_link_leads_is_private_too(tmp_path):
     assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
 
 
-async def test_readable_file_is_made_private(database, tmp_path):
+async def test_readable_file_is_made_private_with_its_log(database, tmp_path):
     async with Ledger(database):
         pass
     (tmp_path / "ledger.db").chmod(0o644)
 
-    async with Ledger(database):
-        assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
+    async with Ledger(database) as ledger:
+        await ledger.run(note, 1)
+        assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
 
 
 async def test_second_opening_in_one_process_leaves_the_locks_of_the_first(database, tmp_path):

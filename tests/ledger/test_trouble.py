@@ -38,13 +38,14 @@ async def _refused(database: Path, kind=ConfigurationError) -> str:
 
 
 async def test_file_that_is_no_database_is_refused(database, tmp_path):
-    (tmp_path / "ledger.db").write_text("first_name,last_name\n" * 100)
+    file = tmp_path / "ledger.db"
+    file.write_text("first_name,last_name\n" * 100)
+    file.chmod(0o644)
 
-    assert (
-        await _refused(database)
-        == f"The ledger {tmp_path / 'ledger.db'} can't be used: file is not a database."
-    )
-    assert (tmp_path / "ledger.db").read_text() == "first_name,last_name\n" * 100
+    assert await _refused(database) == f"The ledger {file} can't be used: file is not a database."
+    assert file.read_text() == "first_name,last_name\n" * 100
+    # Others may have to read it: a wrong path once took /etc/passwd from every user.
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 async def test_damaged_ledger_is_refused_and_its_tables_are_not_overwritten(database, tmp_path):
@@ -61,8 +62,13 @@ async def test_another_programs_database_is_refused(database, tmp_path):
     with sqlite3.connect(tmp_path / "ledger.db") as other:
         other.execute("CREATE TABLE recipes (name)")
     other.close()
+    (tmp_path / "ledger.db").chmod(0o644)
+    before = (tmp_path / "ledger.db").read_bytes()
 
     assert await _refused(database) == "The file is another program's database, not a ledger."
+    assert [file.name for file in tmp_path.iterdir()] == ["ledger.db"]
+    assert (tmp_path / "ledger.db").read_bytes() == before
+    assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o644
 
 
 async def test_folder_in_the_place_of_the_file_is_refused(tmp_path):
