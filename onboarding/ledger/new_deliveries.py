@@ -3,7 +3,7 @@
 At most one message with facts is open for a mailbox: a new one supersedes one that is queued there.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -45,17 +45,17 @@ class NewDelivery:
 
 def enqueue(
     connection: sa.Connection, session: int, new: Collection[NewDelivery], now: datetime
-) -> int:
+) -> Sequence[NewDelivery]:
     """Queue messages, at most one with facts to a mailbox; one that is queued there is superseded.
 
     Scheduled messages replace none. Where a message with facts, or of the same entry, is just being
     sent to the same mailbox, nothing is queued beside it: the next plan goes on from what comes of
-    it. Returns how many were queued. Raises sqlalchemy's IntegrityError, and queues none, if a
+    it. Returns what was queued. Raises sqlalchemy's IntegrityError, and queues none, if a
     number is taken. A caller that holds the session's lease and has loaded the mailboxes does not
     meet that.
     """
     if not new:
-        return 0
+        return ()
     # A rehearsal goes to another mailbox: it must replace no real message.
     real = [
         delivery.email
@@ -67,13 +67,14 @@ def enqueue(
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
     # After it: what a sender has begun meanwhile is no longer queued, and is seen here.
     open_places = _list_open_mailboxes(connection, session)
-    rows = [
-        _build_row(session, delivery, now)
+    queued_now = [
+        delivery
         for delivery in new
         if delivery.rehearsal_to or (address_key(delivery.email), delivery.entry) not in open_places
     ]
+    rows = [_build_row(session, delivery, now) for delivery in queued_now]
     connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
-    return len(rows)
+    return queued_now
 
 
 def _list_open_mailboxes(connection: sa.Connection, session: int) -> frozenset[tuple[str, str]]:

@@ -146,12 +146,13 @@ def queue_resends(
         .where(deliveries.c.session == session, REAL)
         .group_by(deliveries.c.key)
     )
-    # Read and queued in one transaction, so no other process can queue in between.
+    # Read and queued in one transaction, under the webinar's lease: no other process queues.
     unchanged = {row.key for row in rows if row.latest == seen.get(row.key) and not row.on_way}
     chosen = [delivery for delivery in new if address_key(delivery.email) in unchanged]
-    enqueue(connection, session, chosen, now)
-    # Only for those that were queued: history must not claim a copy that was held back.
-    keys = [address_key(delivery.email) for delivery in chosen]
+    # Only for those that were queued: history must not claim a copy that was held back. A sender
+    # needs no lease to begin a queued message meanwhile.
+    queued = enqueue(connection, session, chosen, now)
+    keys = [address_key(delivery.email) for delivery in queued]
     record_act(connection, session, keys, RESEND_ACT, by, now, reason)
     return keys
 

@@ -75,7 +75,7 @@ def _queue(
     queued = new_deliveries.enqueue(connection, session, new, now)
     if also:
         also(connection, session)
-    return queued
+    return len(queued)
 
 
 async def make_deliveries(

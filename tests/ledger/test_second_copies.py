@@ -2,7 +2,14 @@
 
 import pytest
 
-from onboarding.ledger import call_offs, events, operator_actions, registrations, replacements
+from onboarding.ledger import (
+    call_offs,
+    events,
+    new_deliveries,
+    operator_actions,
+    registrations,
+    replacements,
+)
 from onboarding.ledger.schema import deliveries
 from onboarding.model.deliveries import State, Transition
 from onboarding.model.kinds import Kind
@@ -180,3 +187,14 @@ def test_history_of_a_replacement_names_no_other_person(connection, session_row)
     (old,), (new,) = (events.list_events(connection, key) for key in (KEY, GRACE))
     assert (old.what, old.detail) == ("replace", "by Mia: another person takes their place")
     assert (new.what, new.detail) == ("replace", "by Mia: takes another person's place")
+
+
+def test_what_a_sender_has_just_begun_is_not_queued_again_and_not_said_to_be(
+    connection, session_row
+):
+    """A sender needs no lease: it may begin a message after a person's request was looked at."""
+    offered(connection, session_row, Transition(State.IN_DOUBT))
+    connection.exec_driver_sql("UPDATE deliveries SET state = 'sending'")
+    new = [order(number=2), order(GRACE)]
+
+    assert new_deliveries.enqueue(connection, session_row, new, NOW) == new[1:]
