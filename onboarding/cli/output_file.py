@@ -12,6 +12,12 @@ from onboarding.files.write import write_file
 from onboarding.pipeline.own_files import is_own_file
 from onboarding.pipeline.target import Target
 
+ROSTER_ENDINGS = frozenset({".csv", ".xlsx", ""})
+"""The last parts of a roster's name; without one it is CSV."""
+
+FORMAT_ENDINGS = frozenset({".csv", ".xlsx", ".xls", ".ods", ".json", ".html", ".htm", ".pdf"})
+"""Endings by which programs choose how to read a file: a false one makes it look damaged."""
+
 
 def check_output_file(file: Path, config: Config, targets: Iterable[Target]) -> None:
     """Refuse a name that is no file's, or the name of a file that the program reads.
@@ -28,6 +34,31 @@ def check_output_file(file: Path, config: Config, targets: Iterable[Target]) -> 
         raise ConfigurationError(
             f"{file} is a file that this program reads: it would be destroyed.",
             hint="Choose another file.",
+        )
+
+
+def check_roster_ending(file: Path) -> None:
+    """Refuse a roster's name with an ending that is not written: the ending says what is written.
+
+    Raises ConfigurationError.
+    """
+    if file.suffix.lower() not in ROSTER_ENDINGS:
+        raise ConfigurationError(
+            f"{file} ends in {file.suffix}, and a roster is written as .csv or .xlsx only.",
+            hint="Choose a name that ends in .csv or .xlsx, or has no ending (CSV).",
+        )
+
+
+def check_ending(file: Path, *endings: str) -> None:
+    """Refuse a name with the ending of a format that is not the one being written.
+
+    `endings` are those of the format that was asked for. Any other ending is the user's business:
+    no program takes it for a format. Raises ConfigurationError.
+    """
+    if file.suffix.lower() in FORMAT_ENDINGS.difference(endings):
+        raise ConfigurationError(
+            f"{file} ends in {file.suffix}, but what is written is {endings[0]}.",
+            hint=f"Choose a name that ends in {endings[0]}, or ask for another format.",
         )
 
 

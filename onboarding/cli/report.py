@@ -15,7 +15,12 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.output_file import check_output_file, write_output_file
+from onboarding.cli.output_file import (
+    check_ending,
+    check_output_file,
+    check_roster_ending,
+    write_output_file,
+)
 from onboarding.cli.streams import echo, format_json
 from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config
@@ -78,6 +83,15 @@ class ReportFormat(Enum):
     JSON = "--json"
 
 
+ENDINGS = {
+    ReportFormat.CSV: (".csv",),
+    ReportFormat.HTML: (".html", ".htm"),
+    ReportFormat.XLSX: (".xlsx",),
+    ReportFormat.JSON: (".json",),
+}
+"""The endings of each format's files, the usual one first."""
+
+
 @dataclass(frozen=True, slots=True)
 class FormatOptionGroup:
     """The options that say what a report is written as (`option_groups`)."""
@@ -128,6 +142,7 @@ def report_command(
     # With the targets: the rosters of this call are the files that are most easily overwritten.
     for file in filter(None, (output, failed_roster)):
         check_output_file(file, config, targets)
+    _check_endings(form, output, failed_roster)
     report = _read_report(config, targets, is_named=bool(names))
     # Rendered before the failed rows are read: a roster that
     # can't be read must not cost the report.
@@ -166,6 +181,16 @@ def _check_options(
     for is_wrong, message, param_hint in refusals:
         if is_wrong:
             raise typer.BadParameter(message, param_hint=param_hint)
+
+
+def _check_endings(
+    form: ReportFormat | None, output: Path | None, failed_roster: Path | None
+) -> None:
+    """Check that the files are named as what is written there. Raises ConfigurationError."""
+    if form and output:
+        check_ending(output, *ENDINGS[form])
+    if failed_roster:
+        check_roster_ending(failed_roster)
 
 
 def _find_shape(config: Config, name: str) -> CrmShape:

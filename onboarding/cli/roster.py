@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.output_file import check_output_file, write_output_file
+from onboarding.cli.output_file import check_output_file, check_roster_ending, write_output_file
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
@@ -49,6 +49,7 @@ def roster_command(
         )
     if output:
         check_output_file(output, config, [target])
+        check_roster_ending(output)
 
     async def work(stop: asyncio.Event) -> Sequence[Invitee]:
         async with options.open_command_services(config, stop, quiet=False) as services:

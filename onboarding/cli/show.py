@@ -12,7 +12,7 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.output import history_json, status_json
-from onboarding.cli.output_file import check_output_file
+from onboarding.cli.output_file import check_ending, check_output_file
 from onboarding.cli.plan_json import plan_json
 from onboarding.cli.plan_options import PlanOptionGroup, check_as_told
 from onboarding.cli.plan_page import PageFile, print_page_written, write_plan_page
@@ -75,6 +75,7 @@ def plan_command(
     # and the file's name is known already.
     if page:
         check_output_file(page, config, [target])
+        check_ending(page, ".html", ".htm")
 
     async def work(stop: asyncio.Event) -> int:
         return await show_plan(

@@ -263,6 +263,34 @@ async def test_pages_and_copies_never_take_the_place_of_what_the_program_reads(t
         assert "- stands for no file here" in seen.err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["report", "--csv", "-o", "a.xlsx"], "a.xlsx ends in .xlsx, but what is written is .csv."),
+        (["report", "--xlsx", "-o", "a.csv"], "a.csv ends in .csv, but what is written is .xlsx."),
+        (["report", "--html", "-o", "a.pdf"], "a.pdf ends in .pdf, but what is written is .html."),
+        (["report", "--json", "-o", "a.HTM"], "a.HTM ends in .HTM, but what is written is .json."),
+        (["report", "--failed-roster", "a.ods"], "a roster is written as .csv or .xlsx only."),
+        (["plan", "--page", "a.pdf"], "a.pdf ends in .pdf, but what is written is .html."),
+    ],
+)
+async def test_file_with_the_ending_of_another_format_is_not_written(tmp_path, words, message):
+    command, *rest = words
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        seen = await on(scene, command, NAME, *rest)
+    assert (seen.code, (tmp_path / rest[-1]).exists()) == (2, False)
+    assert message in " ".join(seen.err.split())
+
+
+@pytest.mark.parametrize("words", [["--csv", "-o", "list.txt"], ["--html", "-o", "page.htm"]])
+async def test_file_with_an_ending_of_no_other_format_is_written(tmp_path, words):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        seen = await on(scene, "report", NAME, *words)
+    assert (seen.code, (tmp_path / words[-1]).exists()) == (0, True)
+
+
 async def test_output_that_can_not_be_written_loses_nothing(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         await scene.run()

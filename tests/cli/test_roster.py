@@ -47,6 +47,16 @@ async def test_the_roster_goes_to_standard_output_without_a_file(tmp_path):
         assert any(PANELIST["email"] in line for line in rows)
 
 
+@pytest.mark.parametrize("file", ["panel.ods", "panel.json", "panel.XLS", "panel.txt"])
+async def test_a_roster_is_not_written_under_the_name_of_another_format(tmp_path, file):
+    async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        seen = await on(scene, "roster", NAME, "-o", file)
+        assert (seen.code, (tmp_path / file).exists()) == (2, False)
+        said = " ".join(seen.err.split())
+        assert "a roster is written as .csv or .xlsx only." in said
+        assert scene.ringcentral.requests == []
+
+
 async def test_no_file_is_overwritten_and_a_closed_folder_is_said(tmp_path):
     async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
         (scene.folder / "templates").mkdir()
