@@ -90,6 +90,7 @@ def render_webinar(
         "people-head": find_macro(WEBINAR_PARTS, "people_head")(view, people, query, len(rows)),
         "coming": find_macro(WEBINAR_PARTS, "coming")(view, list_coming(view)),
         "notes": find_macro(WEBINAR_PARTS, "notes")(view),
+        "done": find_macro(WEBINAR_PARTS, "done")(view),
         **_render_rows(view, people, find_columns(rows)),
     }
 

@@ -33,12 +33,16 @@ from onboarding.reports.report import ReportedPerson, WebinarReport
 CODE_DIGITS = 16
 """Hex digits that stand for a person in an address: 64 bits tell any panel's people apart."""
 
+SHOWN_ACTS = 5
+"""Acts about a webinar as a whole that its page shows: who wants more asks `history`."""
+
 
 @dataclass(frozen=True, slots=True)
 class WebinarView:
     """One webinar as it is at `read_at`. `report` is None while no run has found or done anything.
 
     `panel` counts its people by how they are. `at_work` is the run that holds the webinar now.
+    `acts` is what people did about it as a whole, oldest first: approvals, runs, pauses, call-offs.
     """
 
     target: Target
@@ -47,6 +51,12 @@ class WebinarView:
     panel: WebinarPanel
     at_work: RunAtWork | None
     read_at: datetime
+    acts: Sequence[HistoryEvent] = ()
+
+    @property
+    def latest_acts(self) -> Sequence[HistoryEvent]:
+        """The last few of the acts."""
+        return self.acts[-SHOWN_ACTS:]
 
     @property
     def title(self) -> str:
@@ -134,7 +144,17 @@ def _load_webinar(
         _count_panel(connection, status),
         RunAtWork.of(lease) if lease else None,
         now,
+        _list_acts(connection, config, status.seen) if status.seen else (),
     )
+
+
+def _list_acts(
+    connection: sa.Connection, config: Config, seen: StoredSession
+) -> list[HistoryEvent]:
+    # Of this session only: the webinar's earlier ones have had pages of their own.
+    ids = (seen.key.webinar_id, seen.key.session_id)
+    acts = events.list_session_events(connection, config.account, *ids)
+    return [clean_event(act, config.secrets) for act in acts]
 
 
 def _count_panel(connection: sa.Connection, status: Status) -> WebinarPanel:

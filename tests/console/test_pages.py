@@ -8,6 +8,7 @@ import pytest
 
 from onboarding.config.console import ConsoleRole
 from onboarding.simulator.smtp_catcher import MailRules
+from tests.cli.command import on
 from tests.console.serving import console_stage, serve_on
 from tests.pipeline.test_schedule import write_schedule
 from tests.stage import HOST, NAME, SESSION, WEBINAR, panelist, stage
@@ -206,6 +207,31 @@ async def all_texts(browser: httpx.AsyncClient) -> list[str]:
     frame, file = await browser.get(f"{path}/html"), await browser.get(f"{path}/eml")
     first = await browser.get("/")
     return [webinar, *(page.text for page in (*people, message, frame, file, first))]
+
+
+async def test_webinar_has_the_latest_acts_about_it_as_a_whole(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene:
+        await scene.run()
+        async with serve_on(scene) as served, served.client() as browser:
+            before = (await browser.get(f"/webinars/{NAME}")).text
+            for number in range(3):
+                await on(scene, "pause", NAME, "--by", f"Mia {number}")
+                await on(scene, "resume", NAME, "--by", "<b>Kim</b>")
+            shown = (await browser.get(f"/webinars/{NAME}")).text
+
+    assert re.search(r'id="done"[^>]* hidden>', before)
+    done = shown[shown.index('id="done"') :]
+    assert re.findall(r'class="what">(\w+)<', done) == [
+        "resume",
+        "pause",
+        "resume",
+        "pause",
+        "resume",
+    ]
+    details = re.findall(r'class="detail">([^<]+)<', done)
+    assert details[:2] == ["by &lt;b&gt;Kim&lt;/b&gt;", "by Mia 2"]
+    assert f"<code>onboarding history {NAME}</code> shows all." in done
+    assert re.search(r'id="done"[^>]* hidden>', shown) is None
 
 
 async def test_no_page_holds_a_join_link_or_a_secret(tmp_path):
