@@ -155,14 +155,12 @@ def _print_messages(title: str, records: Sequence[MessageRecord], time_zone: str
 
 def _print_remarks(status: Status, time_zone: str) -> None:
     """Print what else a person should know: problems, and what others have done."""
-    call_off = _describe_call_off(status, time_zone)
-    # The last run has noted it in the same words, and a page says it once.
-    notes = [note for note in status.notes if not call_off or call_off not in note.message]
-    if status.problems or notes:
+    if status.problems or status.notes:
         print_text("\nRemarks on the last run:")
         print_list([_problem_item(problem) for problem in status.problems])
-        print_list([_problem_item(note, NOTE_MARK) for note in notes])
-    if call_off:
+        print_list([_problem_item(note, NOTE_MARK) for note in status.notes])
+    if status.call_off:
+        call_off = status.call_off.describe(time_zone)
         print_text(f"{call_off} `onboarding call-off {status.name} --undo` takes that back.")
     for sentence in filter(None, (describe_answers(status.answers), describe_attendance(status))):
         print_text(sentence)
@@ -174,14 +172,6 @@ def _print_remarks(status: Status, time_zone: str) -> None:
     if status.mailed_by_ringcentral:
         people = ", ".join(status.mailed_by_ringcentral)
         print_text(f"RingCentral has mailed these people itself: {people}.")
-
-
-def _describe_call_off(status: Status, time_zone: str) -> str:
-    """Say that the webinar is called off, by whom and since when; empty if it is not."""
-    if status.call_off is None:
-        return ""
-    when = format_with_zone(status.call_off.at, time_zone)
-    return f"Called off by {status.call_off.by} at {when}: only cancellations are sent."
 
 
 def describe_answers(answers: Mapping[str, PersonAnswer]) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from onboarding.model.people import Invitee, LinkedUser, Role
+from onboarding.model.time_zones import format_with_zone
 
 
 class SessionStatus(StrEnum):
@@ -217,6 +218,11 @@ class CallOff:
 
     at: datetime
     by: str
+
+    def describe(self, time_zone: str) -> str:
+        """Say who has called it off, and when by the clock of a zone (IANA)."""
+        when = format_with_zone(self.at, time_zone)
+        return f"Called off by {self.by} at {when}: only cancellations are sent."
 
 
 CALLED_OFF = "the webinar is called off"

@@ -81,6 +81,7 @@ def load_hand_off(
 def make_webinar_report(found: HandOff) -> WebinarReport:
     """Make the report on one session."""
     problems, notes = found.status.problems, found.status.notes
+    call_off = found.status.call_off
     return WebinarReport(
         webinar_name=found.status.name,
         title=found.seen.title,
@@ -92,6 +93,7 @@ def make_webinar_report(found: HandOff) -> WebinarReport:
         problems=tuple(problems),
         notes=tuple(note.message for note in notes if not note.email),
         person_problems=tuple(_list_person_problems(found, problems)),
+        call_off=call_off.describe(found.seen.time_zone) if call_off else "",
     )
 
 

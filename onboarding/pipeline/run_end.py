@@ -17,6 +17,7 @@ from onboarding.pipeline.run_values import BegunRun, PreparedRun, Result, count_
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import find_attention
 from onboarding.plan import Action, Plan, PlanItem
+from onboarding.plan.make import list_call_off_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,9 @@ def _run_notes(plan: Plan, state: RunState) -> list[Problem]:
 
     With the latter `status` has an answer for every row of the roster.
     """
-    notes = [Problem(None, None, "", note) for note in plan.notes]
+    # The ledger knows by itself that it is called off: a note would still say so after --undo.
+    known = list_call_off_notes(state.snapshot)
+    notes = [Problem(None, None, "", note) for note in plan.notes if note not in known]
     unmailed = [
         Problem(item.invitee.row, None, item.invitee.email, item.mail_reason or item.reason)
         for item in plan.items

@@ -11,7 +11,6 @@ from itertools import chain
 from onboarding.model.entries import find_late_send_after, find_misplaced
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Change, Update, split_change
-from onboarding.model.time_zones import format_with_zone
 from onboarding.plan.call_offs import plan_call_off
 from onboarding.plan.cron_removals import find_excess
 from onboarding.plan.entries_due import list_past
@@ -68,7 +67,7 @@ def make_plan(
         heavy_calls=LOOKING_CALLS + snapshot.attendance_calls + int(needs_facts) + patches,
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
         notes=(
-            *_call_off_notes(snapshot),
+            *list_call_off_notes(snapshot),
             *snapshot.session.notes,
             *filter(None, [snapshot.attendance_note]),
             *list_schedule_notes(snapshot),
@@ -77,14 +76,13 @@ def make_plan(
     )
 
 
-def _call_off_notes(snapshot: Snapshot) -> list[str]:
+def list_call_off_notes(snapshot: Snapshot) -> list[str]:
     """Say that a session is called off, who did that, and how to take it back."""
     if snapshot.call_off is None:
         return []
-    when = format_with_zone(snapshot.call_off.at, snapshot.session.time_zone)
-    note = f"Called off by {snapshot.call_off.by} at {when}: only cancellations are sent. "
+    note = snapshot.call_off.describe(snapshot.session.time_zone)
     # By its ids: what config.toml calls the webinar is not known here, and both are understood.
-    return [f"{note}`onboarding call-off {snapshot.session.key} --undo` takes that back."]
+    return [f"{note} `onboarding call-off {snapshot.session.key} --undo` takes that back."]
 
 
 def list_schedule_notes(snapshot: Snapshot) -> list[str]:

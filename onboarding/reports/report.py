@@ -96,6 +96,7 @@ class WebinarReport:
 
     `start` is aware, `time_zone` an IANA name. `problems` need a person, `notes` need nothing done.
     `person_problems` are those of the problems that are about a person whose row could be used.
+    `call_off` says who has called it off; empty for a session that takes place.
     """
 
     webinar_name: str
@@ -108,6 +109,12 @@ class WebinarReport:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
     person_problems: tuple[Problem, ...] = ()
+    call_off: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes; the first is that it is called off, where it is."""
+        return (self.call_off, *self.notes) if self.call_off else self.notes
 
     @property
     def messages(self) -> tuple[ReportedMessage, ...]:

@@ -53,7 +53,7 @@ def _webinar_json(webinar: WebinarReport) -> dict[str, Any]:
             for state, step, people in list_next_steps(webinar)
         ],
         "problems": [problem_json(problem) for problem in webinar.problems],
-        "notes": list(webinar.notes),
+        "notes": list(webinar.remarks),
     }
 
 

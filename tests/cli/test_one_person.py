@@ -136,8 +136,14 @@ async def test_call_off_names_title_and_people_and_run_says_that_it_is_off(tmp_p
         run, status = await on(scene, "run", NAME, "--yes"), await on(scene, "status", NAME)
         assert [said.out.count("Called off by Mia at") for said in (run, status)] == [1, 1]
         assert f"`onboarding call-off {NAME} --undo` takes that back." in status.out
-        found = json.loads((await on(scene, "status", NAME, "--json")).out)["called_off"]
-        assert found["by"] == "Mia"
+        found = json.loads((await on(scene, "status", NAME, "--json")).out)
+        assert found["called_off"]["by"] == "Mia"
+        assert not [said for said in found["problems"] if "Called off" in said["message"]]
+        report = json.loads((await on(scene, "report", NAME, "--json")).out)
+        (note,) = report["webinars"][0]["notes"]
+        assert note.startswith("Called off by Mia at ")
+        await on(scene, "call-off", NAME, "--undo", "--yes")
+        assert "Called off" not in (await on(scene, "status", NAME)).out
         assert scene.told().count(HANNA) == 2
 
 

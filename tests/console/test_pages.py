@@ -218,7 +218,11 @@ async def test_webinar_has_the_latest_acts_about_it_as_a_whole(tmp_path):
                 await on(scene, "pause", NAME, "--by", f"Mia {number}")
                 await on(scene, "resume", NAME, "--by", "<b>Kim</b>")
             shown = (await browser.get(f"/webinars/{NAME}")).text
+            await on(scene, "call-off", NAME, "--yes")
+            await scene.run()
+            off = (await browser.get(f"/webinars/{NAME}")).text
 
+    assert off.count("Called off by") == 1
     assert re.search(r'id="done"[^>]* hidden>', before)
     done = shown[shown.index('id="done"') :]
     assert re.findall(r'class="what">(\w+)<', done) == [
