@@ -62,11 +62,22 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only errors and what needs a person.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking, for scripts.")]
+
+
+def _refuse_empty_name(context: typer.Context, by: str) -> str:
+    """An unset variable of a script must not approve in the machine's name."""
+    source = context.get_parameter_source("by")
+    if not by.strip() and source and source.name == "COMMANDLINE":
+        raise typer.BadParameter("Give a name, or leave it out.")
+    return by
+
+
 By = Annotated[
     str,
     typer.Option(
         "--by",
         metavar="NAME",
+        callback=_refuse_empty_name,
         help="Who does this, for the history (default: this machine's user name).",
     ),
 ]

@@ -50,6 +50,15 @@ async def test_history_of_a_webinar_says_who_approved_and_agreed_to_what(tmp_pat
     assert (unknown.code, "Did you mean launch?" in unknown.err) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["", "  "])
+async def test_an_empty_name_is_no_approval_by_the_machines_user(tmp_path, name):
+    async with approval_stage(tmp_path, [PANELIST]) as scene:
+        refused = await on(scene, "approve", NAME, "0123456789ab", "--by", name)
+
+        assert refused.code == 2
+        assert "Give a name, or leave it out." in refused.all
+
+
 async def test_who_is_held_back_is_shown_by_plan_and_status(tmp_path):
     async with approval_stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
         plan = await on(scene, "plan", NAME)
