@@ -119,20 +119,19 @@ def load_upcoming(
     timetable = Timetable(schedule, session, now, entries.load_seen(connection, seen.id))
     given = answers.load_answers(connection, seen.id)
     reading = attendance.load_reading(connection, seen.id)
-    begin = find_send_after(schedule, session)
-    is_ahead = begin is not None and (listed_at is None or listed_at < begin)
+    begin = _find_send_after_ahead(schedule, session, listed_at)
     known = registrations.load_managed(connection, seen.id)
     readers = _list_readers(connection, seen.id)
     people = []
     for invitee in readers:
         box = boxes.get(invitee.key, Mailbox())
-        reader = _as_reader(invitee, box, given, session, reading.certain)
-        if reader.invited_at or (
-            not timetable.is_over
-            and _is_to_be_invited(invitee, box, known.get(invitee.key), is_ahead=is_ahead)
-        ):
+        is_coming = not timetable.is_over and _is_to_be_invited(
+            invitee, box, known.get(invitee.key), is_ahead=begin is not None
+        )
+        if box.invited_at or is_coming:
+            reader = _as_reader(invitee, box, given, session, reading.certain)
             people.append(PersonEntries(invitee, plan_entries(reader, timetable)))
-    waits = is_ahead and any(invitee.key not in boxes for invitee in readers)
+    waits = any(invitee.key not in boxes for invitee in readers)
     return Upcoming(
         tuple(people), begin if waits else None, _find_ask_at(people, session, reading.at)
     )
@@ -143,6 +142,15 @@ def _list_readers(connection: sa.Connection, session: int) -> list[Invitee]:
     suppressed = bounces.load_suppressed(connection, session)
     roster = roster_rows.load_roster(connection, session).values()
     return [invitee for invitee in roster if invitee.email and invitee.key not in suppressed]
+
+
+def _find_send_after_ahead(
+    schedule: Schedule, session: Session, listed_at: datetime | None
+) -> datetime | None:
+    """Find `send_after`; None if there is none, or a run has listed the invitees since."""
+    begin = find_send_after(schedule, session)
+    is_past = begin is not None and listed_at is not None and listed_at >= begin
+    return None if is_past else begin
 
 
 _HELD = frozenset({State.REJECTED, State.FAILED, State.EXPIRED, State.CANCELLED})
