@@ -32,9 +32,9 @@ from onboarding.messages.sandbox.limits import (
     Group,
     Steps,
     check_key,
+    count_value,
     current,
     fitting,
-    made,
     size_of,
 )
 
@@ -130,7 +130,7 @@ class Method:
         result = getattr(self.owner, self.name)(*args, **kwargs)
         if type(self.owner) in MAPPINGS and self.name != "get":
             result = tuple(result)  # a view of the mapping would have attributes of its own
-        return made(result, anything=True)
+        return count_value(result, anything=True)
 
 
 CALLED = (Method, Macro, BlockReference, LoopContext, Joiner)
@@ -328,7 +328,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         """Calculate within the limits."""
         current().look()
         fitting(size_estimates.OPERATOR_ESTIMATES[operator](left, right))
-        return made(super().call_binop(context, operator, left, right))
+        return count_value(super().call_binop(context, operator, left, right))
 
 
 HOLDERS = frozenset({*MAPPINGS, Namespace, TemplateModule, TemplateReference})

@@ -26,9 +26,9 @@ from onboarding.messages.sandbox.limits import (
     Group,
     LimitExceeded,
     Steps,
+    count_value,
     current,
     fitting,
-    made,
     size_of,
 )
 
@@ -217,7 +217,7 @@ def _limit_filter(name: str, function: Function) -> Function:
             result = [*Steps(result)]
         # The estimates leave out fixed factors, such as escaping. Repeated, they would grow without
         # end.
-        return made(result, anything=not is_for_values)
+        return count_value(result, anything=not is_for_values)
 
     return limited
 

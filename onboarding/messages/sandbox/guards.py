@@ -23,9 +23,9 @@ from onboarding.messages.sandbox.limits import (
     TEXTS,
     Steps,
     check_key,
+    count_value,
     current,
     fitting,
-    made,
     size_of,
 )
 from onboarding.messages.sandbox.size_estimates import concatenation
@@ -187,7 +187,7 @@ def steps(_context: object, items: Any) -> Steps:
 @pass_context
 def make(_context: object, value: Any) -> Any:
     """Count a list or mapping that the template writes out; it may hold anything."""
-    return made(value, anything=True)
+    return count_value(value, anything=True)
 
 
 @pass_context
@@ -209,7 +209,7 @@ def concatenate(context: EvalContext, parts: tuple[Any, ...]) -> str:
     """Put texts together as `~` does."""
     current().look()
     fitting(concatenation(parts))
-    return cast("str", made(markup_join(parts) if context.autoescape else str_join(parts)))
+    return cast("str", count_value(markup_join(parts) if context.autoescape else str_join(parts)))
 
 
 @pass_context
@@ -218,7 +218,7 @@ def take_slice(_context: object, value: Any, start: Any, stop: Any, step: Any) -
     current().look()
     if type(value) not in (*TEXTS, *SEQUENCES, range):
         raise UnrenderableValue("only texts and lists can be cut")
-    return made(value[start:stop:step], anything=True)
+    return count_value(value[start:stop:step], anything=True)
 
 
 @pass_environment

@@ -200,7 +200,7 @@ def size_of(value: Any, *, anything: bool = False) -> int:
     return total
 
 
-def made(value: Any, *, anything: bool = False) -> Any:
+def count_value(value: Any, *, anything: bool = False) -> Any:
     """Give back a value that an operation has made, counted towards the message's limit."""
     current().make(size_of(value, anything=anything))
     return value

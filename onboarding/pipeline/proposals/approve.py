@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import reviews
 from onboarding.model.foreign_text import printable
-from onboarding.model.kinds import Kind
 from onboarding.model.reviews import SHOWN_DIGITS, ReviewedMessage
 from onboarding.pipeline.approve import approve_page, find_page
 from onboarding.pipeline.proposals.proposal import (
@@ -63,7 +62,7 @@ class Approve:
 
 def _count_messages(due: Sequence[ReviewedMessage]) -> str:
     """Count the messages, those of the schedule apart: the page counts them apart, too."""
-    scheduled = sum(message.kind is Kind.SCHEDULED for message in due)
+    scheduled = sum(bool(message.entry) for message in due)
     now = count(len(due) - scheduled, "message")
     return f"{now}, {scheduled} on the schedule" if scheduled else now
 
