@@ -125,7 +125,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 ADVICE = (
-    "The config.toml that `onboarding init` writes explains the usual keys, docs/reference.md all."
+    "The config.toml that `onboarding init` writes explains the usual keys. "
+    "The reference, which is with the program's source, explains all."
 )
 
 ALSO_SECRET = frozenset({("ringcentral", "client_id"), ("accounts", "client_id")})
