@@ -42,11 +42,8 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
 
     `earlier` are all deliveries to them, in order, no rehearsals.
     """
-    if any(delivery.state is State.SENDING for delivery in earlier):
-        return _refuse(item, _JUST_BEING_SENT)
-    # Any of them: an older copy in doubt may still turn up beside this one.
-    if any(delivery.state in MAY_HAVE_ARRIVED for delivery in earlier):
-        return _refuse(item, _LAST_IN_DOUBT)
+    if unsettled := _find_unsettled(earlier):
+        return _refuse(item, unsettled)
     last = _find_last(earlier)
     if last is None:
         # Where no run sends the first one either, that is what has to be said.
@@ -60,6 +57,16 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
     is_released = last.state is State.QUEUED and _is_still_true(item, last, snapshot)
     kind = last.kind if is_released else kind
     return replace(item, mail=kind, mail_reason=ASKED_FOR, queued=is_released)
+
+
+def _find_unsettled(earlier: Sequence[Delivery]) -> str:
+    """Say that a message is on its way, or may have arrived; empty if none is."""
+    if any(delivery.state is State.SENDING for delivery in earlier):
+        return _JUST_BEING_SENT
+    # Any of them: an older copy in doubt may still turn up beside this one.
+    if any(delivery.state in MAY_HAVE_ARRIVED for delivery in earlier):
+        return _LAST_IN_DOUBT
+    return ""
 
 
 def _find_last(earlier: Sequence[Delivery]) -> Delivery | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -93,7 +94,9 @@ async def test_resend_resolve_and_approve_by_pointer(tmp_path):
         assert await scene.states() == {JOERG: "sent"}
 
 
-async def test_a_link_goes_to_the_clipboard_and_into_no_page(tmp_path):
+@asynccontextmanager
+async def person_with_clipboard(tmp_path: Path) -> AsyncIterator[tuple[Stage, Page]]:
+    """Open a person's page, once their message was sent, in a browser with a clipboard."""
     async with (
         stage(tmp_path, [HOST, PANELIST]) as scene,
         serve_on(scene) as served,
@@ -101,6 +104,11 @@ async def test_a_link_goes_to_the_clipboard_and_into_no_page(tmp_path):
     ):
         await scene.run()
         await open_person(page, served)
+        yield scene, page
+
+
+async def test_a_link_goes_to_the_clipboard_and_into_no_page(tmp_path):
+    async with person_with_clipboard(tmp_path) as (scene, page):
         await say_yes(page, "Copy join link …", "Copy link")
         await expect(page.get_by_text("The link is in the clipboard.")).to_be_visible()
         link = find_link(scene)
@@ -129,13 +137,7 @@ async def test_without_a_clipboard_the_link_is_in_a_field_until_the_dialog_close
 
 
 async def test_without_a_connection_the_link_can_be_asked_for_again(tmp_path):
-    async with (
-        stage(tmp_path, [HOST, PANELIST]) as scene,
-        serve_on(scene) as served,
-        log_in(served, permissions=["clipboard-read", "clipboard-write"]) as page,
-    ):
-        await scene.run()
-        await open_person(page, served)
+    async with person_with_clipboard(tmp_path) as (_scene, page):
         await page.route("**/link", lambda route: route.abort(), times=1)
         await say_yes(page, "Copy join link …", "Copy link")
         await expect(page.get_by_text("No connection. Try again.")).to_be_visible()
